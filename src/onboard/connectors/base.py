@@ -1,0 +1,104 @@
+"""What the engine asks of a system: a `Reader` that cannot write, and a `Writer` that holds other credentials.
+
+Connectors know neither policy nor ledger. Each holds one SDK client per thread (the SDKs rest on `requests` sessions,
+and PyGithub mixes up calls on a shared connection), built from the credentials it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from onboard.model import Account, Kind, Observation, Receipt, Resource
+
+#: Seconds until a call is given up: shorter than any lease that is held around it.
+TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to read of one system: these resources, or, with None, every resource that the system has."""
+
+    resources: frozenset[Resource] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `doctor` shows of one credential: reachable, as whom, and rights that are missing or too many."""
+
+    reachable: bool
+    identity: str = ""
+    rights: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    excess: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class Reader(Protocol):
+    """Reads one system, with credentials that cannot write."""
+
+    @property
+    def system(self) -> str:
+        """The configured name of the system."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """Its kind."""
+        ...
+
+    def read(self, scope: Scope) -> Observation:
+        """Read membership of the resources in scope, pending and expired invitations included.
+
+        Never raises for what a system does: a resource that fails is unknown with the reason, a system that can't be
+        reached is an observation with `unknown` set. A resource that doesn't exist there is unknown, saying so.
+        Reads are retried here (a library's back-off, honouring Retry-After) before they count as failed.
+        """
+        ...
+
+    def find_account(self, handle: str) -> Account | None:
+        """The account that answers to a handle now (exact match, never the first fuzzy one), to bind by its id.
+
+        None means verified absent. The account's `id` and `person` are empty: binding is the caller's.
+        Raises SystemFailed where it can't be told.
+        """
+        ...
+
+    def health(self) -> Health:
+        """Whether it answers, as whom, with which rights."""
+        ...
+
+
+class Writer(Protocol):
+    """Changes one system. Every call is idempotent: what is so already is a receipt with `changed=False`.
+
+    No call is repeated here and the SDK's own retries are off: whoever calls decides, after reading. Raises
+    SystemRefused where the answer was a definite no, SystemFailed otherwise, `uncertain` unless the request surely
+    never arrived.
+    """
+
+    @property
+    def system(self) -> str:
+        """The configured name of the system."""
+        ...
+
+    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+        """Make the account hold exactly this level on the resource, or an invitation to it."""
+        ...
+
+    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
+        """Take this level on the resource from the account, pending and expired invitations included."""
+        ...
+
+    def replaces_all(self, resource: Resource) -> bool:
+        """Whether a write to this resource replaces its whole membership, so that it needs the container's lease."""
+        ...
+
+    def cut_off(self, account: Account) -> Sequence[Receipt]:
+        """Pull every lever on the account, the coarsest first, without reading first. Raises as above, after trying all."""
+        ...
+
+    def health(self) -> Health:
+        """Whether it answers, as whom, with which rights."""
+        ...
