@@ -1,0 +1,161 @@
+"""What every connector shares: a client per thread, what a failure means for the caller, and retried reads.
+
+Reasons are built from what we did, never from a vendor's message, an address or a body: those may hold a name or a
+token.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Generic, TypeVar
+
+import requests
+import stamina
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from onboard.errors import SystemFailed, SystemRefused
+
+T = TypeVar("T")
+
+#: The longest wait in seconds that a vendor may ask of a read; beyond it the read counts as failed.
+LONGEST_WAIT = 20.0
+
+#: Three attempts, then the reading is unknown: whoever asked can ask again, and the other resources go on.
+_RETRIES = stamina.RetryingCaller(attempts=3, timeout=60.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+
+#: Errors that can only come before the first byte of a request is sent.
+_BEFORE_SENDING = (
+    ConnectionRefusedError,
+    socket.gaierror,
+    ssl.SSLCertVerificationError,
+    NewConnectionError,
+    ConnectTimeoutError,
+    requests.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+)
+
+
+class Unreachable(SystemFailed):
+    """No connection could be opened: nothing was sent, and nothing else on that system will answer either."""
+
+
+class PerThread(Generic[T]):
+    """Hands every thread a client of its own, made by `make` when that thread first asks, kept as long as it lives."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._local = threading.local()
+
+    def __call__(self) -> T:
+        """This thread's client."""
+        client: T | None = getattr(self._local, "client", None)
+        if client is None:
+            client = self._local.client = self._make()
+        return client
+
+
+def reading(call: Callable[[], T]) -> T:
+    """What `call` returns, trying again where it raises SystemFailed for something that may pass.
+
+    A definite no (SystemRefused) is never tried again. A vendor's `retry_after` is waited for, up to LONGEST_WAIT
+    seconds. Raises what the last attempt raised. For reads only: writes are repeated by the engine, after reading.
+    """
+    return _RETRIES(_worth_waiting, call)
+
+
+def transport_failure(system: str, doing: str, error: Exception) -> SystemFailed:
+    """What an SDK's or `requests`' own exception means, where no answer was received at all.
+
+    `doing` names the call and its resource ("GET the members of acme/payments-api"), without people. The result is an
+    Unreachable where no connection could be opened, else a SystemFailed that is uncertain.
+    """
+    causes = _chain(error)
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return Unreachable(
+            system, f"{doing}: its TLS certificate can't be verified. Check the address and the trusted CAs."
+        )
+    if any(isinstance(cause, _BEFORE_SENDING) for cause in causes):
+        return Unreachable(system, f"{doing}: no connection could be opened. Check the address and the network.")
+    if any(isinstance(cause, (TimeoutError, requests.Timeout)) for cause in causes):
+        return SystemFailed(system, f"{doing}: no answer in time; it may have taken effect.", uncertain=True)
+    return SystemFailed(system, f"{doing}: the connection broke before an answer came.", uncertain=True)
+
+
+@contextmanager
+def transport(system: str, doing: str) -> Iterator[None]:
+    """Raises `transport_failure` in place of what the network, urllib3 or requests raise inside.
+
+    The original is left out of the traceback, because its text holds the address.
+    """
+    try:
+        yield
+    except (OSError, HTTPError, HTTPException) as error:  # requests' own exceptions are OSErrors
+        raise transport_failure(system, doing, error) from None
+
+
+def status_failure(
+    system: str, doing: str, status: int, headers: Mapping[str, str], now: datetime, detail: str = ""
+) -> SystemFailed:
+    """What an answer other than success means: 429 is a limit, 5xx is uncertain, anything else a definite no.
+
+    `detail` explains the status in words of our own. A vendor that signals its limits otherwise (GitHub answers 403)
+    sorts that out first, and calls `limited`.
+    """
+    if status == requests.codes.too_many_requests:
+        return limited(system, doing, status, retry_after(headers, now))
+    told = f"{doing}: answered {status}{f' ({detail})' if detail else ''}."
+    if status >= requests.codes.internal_server_error:
+        return SystemFailed(system, told, uncertain=True, retry_after=retry_after(headers, now))
+    return SystemRefused(system, told)
+
+
+def limited(system: str, doing: str, status: int, wait: float | None) -> SystemFailed:
+    """A rate limit: nothing took effect, and the same call works later, in `wait` seconds where the vendor said."""
+    when = "later" if wait is None else f"in {wait:.0f} s"
+    return SystemFailed(system, f"{doing}: rate limit reached ({status}). Try again {when}.", retry_after=wait)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The `Retry-After` header in seconds from `now`, given there as seconds or as an HTTP date (RFC 9110, 10.2.3).
+
+    None where it is absent or makes no sense; never negative.
+    """
+    value = next((text.strip() for name, text in headers.items() if name.lower() == "retry-after"), "")
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - now).total_seconds())
+
+
+def _worth_waiting(error: Exception) -> bool | float:
+    """Whether a read that failed is tried again: True for the usual back-off, or the seconds the vendor asked for."""
+    if not isinstance(error, SystemFailed) or isinstance(error, SystemRefused):
+        return False
+    if error.retry_after is None:
+        return True
+    return error.retry_after if error.retry_after <= LONGEST_WAIT else False
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and all that it wraps: its cause, urllib's and urllib3's `reason`, exceptions among its arguments."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, BaseException) and not any(item is known for known in found):
+            found.append(item)
+            waiting += [item.__cause__, getattr(item, "reason", None), *item.args]
+    return found
