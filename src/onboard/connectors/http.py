@@ -11,10 +11,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import requests
 import stamina
@@ -46,6 +47,19 @@ _BEFORE_SENDING = (
 
 class Unreachable(SystemFailed):
     """No connection could be opened: nothing was sent, and nothing else on that system will answer either."""
+
+
+class Rejected(SystemRefused):
+    """The credential itself isn't accepted (401): nothing on that system will answer it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a system answered to one request: its status, its headers with lower-case names, its body as parsed JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any = None
 
 
 class PerThread(Generic[T]):
@@ -113,6 +127,8 @@ def status_failure(
     if status == requests.codes.too_many_requests:
         return limited(system, doing, status, retry_after(headers, now))
     told = f"{doing}: answered {status}{f' ({detail})' if detail else ''}."
+    if status == requests.codes.unauthorized:
+        return Rejected(system, f"{told} The token is wrong, expired or revoked: set a new one.")
     if status >= requests.codes.internal_server_error:
         return SystemFailed(system, told, uncertain=True, retry_after=retry_after(headers, now))
     return SystemRefused(system, told)
