@@ -1,0 +1,201 @@
+"""Settings: every mistake at once, by the key's name, with a way out, and never with a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from onboard.errors import BadInput
+from onboard.model import Kind
+from onboard.settings import GitHubSettings, JiraSettings, Settings, SlackSettings, VaultSettings
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "onboard.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refused(folder: Path, environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(BadInput) as caught:
+        Settings.load(environment or {}, folder)
+    return str(caught.value)
+
+
+def test_every_mistake_is_told_at_once_by_its_key(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        """
+        ledger_ulr = "sqlite:///x.db"
+        policies = "nowhere"
+        [systems.github]
+        tokn = "x"
+        [systems.jira-old]
+        kind = "jira"
+        base_url = "jira.example"
+        deployment = "on-premises"
+        [systems.chat]
+        kind = "teams"
+        [limits]
+        fraction = 2
+        """,
+    )
+
+    message = refused(tmp_path, {"ONBOARD_SLACK__BOT_TOKN": "xoxb-1", "ONBOARD_LEDGERURL": "x"})
+
+    assert "ledger_ulr is no setting of onboard. Did you mean ledger_url?" in message
+    assert "policies names nowhere, which isn't a folder" in message
+    assert "systems.github.tokn is no setting of onboard. Did you mean token?" in message
+    assert "systems.github.org is missing. Set it in onboard.toml, or as ONBOARD_GITHUB__ORG." in message
+    assert "systems.jira-old.base_url: expected an address" in message
+    assert "systems.jira-old.deployment: Input should be 'cloud' or 'data-center'" in message
+    assert "systems.chat: its kind must be one of github, jira, slack, vault" in message
+    assert "limits.fraction: Input should be less than or equal to 1" in message
+    assert "ONBOARD_SLACK__BOT_TOKN is no setting of onboard. Did you mean ONBOARD_SLACK__BOT_TOKEN?" in message
+    assert "ONBOARD_LEDGERURL is no setting of onboard. Did you mean ONBOARD_LEDGER_URL?" in message
+
+
+def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    write(tmp_path, '[systems.github]\norg = "acme"\ntoken = "ghp_verysecret"\n[systems.vault]\nsecret_id = "shh"\n')
+
+    message = refused(tmp_path)
+
+    assert "systems.github.token is a secret in a file that people share. Use ONBOARD_GITHUB__TOKEN" in message
+    assert "systems.vault.secret_id is a secret" in message
+    assert "verysecret" not in message
+    assert "shh" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[systems.github", "onboard.toml  can't be read: Expected ']'"),
+        ("systems = 3", "systems: expected a table, [systems], and found 3"),
+        ("limits = [1]", "limits: expected a table, [limits], and found [1]"),
+        ("[systems]\ngithub = 3", "systems.github: expected a table, [systems.github], and found 3"),
+        ("home = '/'", "home is no setting"),
+        ("[systems.GitHub]\nkind = 'github'\norg = 'acme'", "lower-case letters, digits and dashes"),
+    ],
+)
+def test_a_file_of_the_wrong_shape_says_what_was_expected(tmp_path: Path, text: str, expected: str) -> None:
+    write(tmp_path, text)
+
+    assert expected in refused(tmp_path)
+
+
+def test_a_config_variable_that_names_no_file_is_refused(tmp_path: Path) -> None:
+    assert "ONBOARD_CONFIG names gone.toml, which isn't a file" in refused(tmp_path, {"ONBOARD_CONFIG": "gone.toml"})
+
+
+def test_a_missing_reading_credential_is_said_and_the_writing_one_never_stands_in(tmp_path: Path) -> None:
+    environment = {
+        "ONBOARD_GITHUB__ORG": "acme",
+        "ONBOARD_GITHUB__TOKEN": "w",
+        "ONBOARD_VAULT__ADDR": "https://vault.example",
+        "ONBOARD_VAULT__TOKEN": "w",
+        "ONBOARD_VAULT__READ_ROLE_ID": "half a pair",
+    }
+    settings = Settings.load(environment, tmp_path)
+
+    settings.require("writing")
+    with pytest.raises(BadInput) as caught:
+        settings.require("reading")
+
+    message = str(caught.value)
+    assert "github has no credential for reading. Set ONBOARD_GITHUB__READ_TOKEN" in message
+    assert "ONBOARD_VAULT__READ_ROLE_ID and ONBOARD_VAULT__READ_SECRET_ID" in message
+    assert "never used to read" in message
+
+
+def test_a_variable_and_its_file_variant_exclude_each_other(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("t\n", encoding="utf-8")
+    environment = {"ONBOARD_GITHUB__ORG": "a", "ONBOARD_GITHUB__TOKEN": "t", "ONBOARD_GITHUB__TOKEN_FILE": "secret"}
+
+    assert "ONBOARD_GITHUB__TOKEN_FILE and token are both set. Keep one of them." in refused(tmp_path, environment)
+
+
+def test_an_unreadable_secret_file_is_named(tmp_path: Path) -> None:
+    environment = {"ONBOARD_GITHUB__ORG": "acme", "ONBOARD_GITHUB__READ_TOKEN_FILE": "gone"}
+
+    message = refused(tmp_path, environment)
+
+    assert "ONBOARD_GITHUB__READ_TOKEN_FILE names gone, which can't be read: No such file or directory." in message
+
+
+def test_secrets_come_from_the_environment_from_files_or_as_references_to_vault(tmp_path: Path) -> None:
+    write(tmp_path, '[systems.github]\norg = "acme"\ntoken = "vault:secret/data/o#t"\nread_token_file = "read"\n')
+    (tmp_path / "read").write_text("from a file\n", encoding="utf-8")
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    environment = {"ONBOARD_SLACK__BOT_TOKEN": "from the environment"}
+
+    settings = Settings.load(environment, below)
+
+    github, slack = settings.systems["github"], settings.systems["slack"]
+    assert isinstance(github, GitHubSettings)
+    assert isinstance(slack, SlackSettings)
+    assert github.token is not None
+    assert github.token.get_secret_value() == "vault:secret/data/o#t"
+    assert github.read_token is not None
+    assert github.read_token.get_secret_value() == "from a file"
+    assert slack.bot_token is not None
+    assert slack.bot_token.get_secret_value() == "from the environment"
+    assert "from a file" not in repr(settings)
+    assert "from the environment" not in repr(settings)
+
+
+def test_the_environment_alone_configures_the_default_four(tmp_path: Path) -> None:
+    settings = Settings.load(
+        {
+            "ONBOARD_GITHUB__ORG": "acme",
+            "ONBOARD_JIRA__BASE_URL": "https://acme.example/",
+            "ONBOARD_JIRA__DEPLOYMENT": "data-center",
+            "ONBOARD_SLACK__BASE_URL": "http://127.0.0.1:9/api",
+            "ONBOARD_VAULT__ADDR": "http://127.0.0.1:8200",
+            "ONBOARD_VAULT__NAMESPACE": "",
+            "ONBOARD_LIMITS__REMOVALS": "3",
+            "ONBOARD_DEBUG": "1",
+            "HOME": "/root",
+        },
+        tmp_path,
+    )
+
+    jira, slack, vault = (settings.systems[name] for name in ("jira", "slack", "vault"))
+    assert isinstance(jira, JiraSettings)
+    assert isinstance(slack, SlackSettings)
+    assert isinstance(vault, VaultSettings)
+    assert (jira.base_url, jira.deployment) == ("https://acme.example", "data-center")
+    assert slack.base_url == "http://127.0.0.1:9/api/"
+    assert (vault.namespace, vault.login_mount) == (None, "userpass")
+    assert settings.limits.removals == 3
+
+
+def test_two_systems_of_one_kind_have_names_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path, '[systems.github]\norg = "acme"\n[systems.github-eu]\nkind = "github"\norg = "acme-eu"\n')
+    environment = {
+        "ONBOARD_SYSTEMS__GITHUB_EU__READ_TOKEN": "r",
+        "ONBOARD_SYSTEMS__GITHUB_EU__PROTECTED": "bot, 583231",
+    }
+
+    settings = Settings.load(environment, tmp_path)
+
+    assert settings.kinds["github-eu"] is Kind.GITHUB
+    assert settings.systems["github-eu"].protected == ("bot", "583231")
+    assert settings.systems["github"].lacks("reading") == (("read_token",),)
+    assert settings.systems["github-eu"].lacks("reading") == ()
+
+
+def test_ledger_and_policies_stand_beside_the_file_unless_said_otherwise(tmp_path: Path) -> None:
+    write(tmp_path, "")
+    (tmp_path / "policies").mkdir()
+    below = tmp_path / "below"
+    (below / "rules").mkdir(parents=True)
+
+    default = Settings.load({}, below)
+    told = Settings.load({"ONBOARD_LEDGER_URL": "sqlite:///mine.db", "ONBOARD_POLICIES": "rules"}, below)
+
+    assert default.ledger_url.get_secret_value() == f"sqlite:///{tmp_path}/onboard.db"
+    assert default.policies == tmp_path / "policies"
+    assert told.ledger_url.get_secret_value() == f"sqlite:///{below}/mine.db"
+    assert told.policies == below / "rules"
