@@ -138,6 +138,14 @@ SCALES: Mapping[tuple[Kind, str], Scale] = MappingProxyType(
     }
 )
 
+_BY_TYPE = MappingProxyType({kind_and_type[1]: scale for kind_and_type, scale in SCALES.items()})
+
+
+def scale_of(resource: Resource) -> Scale:
+    """The scale of a resource's type (no type stands under two kinds); open for a type that isn't known."""
+    return _BY_TYPE.get(resource.type, Scale())
+
+
 #: What a person must hold before anything else on that system works: granted first, revoked last.
 FOUNDATIONS = frozenset({"org", "login"})
 

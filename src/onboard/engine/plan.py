@@ -1,0 +1,208 @@
+"""The difference between what is and what should be, as inert values that judge themselves and can do nothing.
+
+A plan has parts: one per person and authority. What follows from a fact (removals) and what waits for an approval
+(grants) are separate parts with digests of their own, so that a waiting grant never delays a removal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from onboard.model import FOUNDATIONS, Account, Grant, Observation, Resource, Warrant, scale_of
+
+
+class Authority(StrEnum):
+    """What a part needs before it may be applied."""
+
+    FACT = "fact"
+    APPROVAL = "approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One account should go from one level on one resource to another; None is no access. What it is, is derived.
+
+    `because` says why something is taken away; `warrants` why something is given.
+    """
+
+    person: str
+    account: Account
+    resource: Resource
+    before: str | None
+    after: str | None
+    because: str = ""
+    warrants: tuple[Warrant, ...] = ()
+
+    @property
+    def removes(self) -> bool:
+        """Whether this takes access away, wholly or by lowering its level."""
+        scale = scale_of(self.resource)
+        return self.after is None or (not scale.open and scale.rank(self.after) < scale.rank(self.before))
+
+    @property
+    def order(self) -> tuple[bool, bool, Resource, str]:
+        """Removals before grants, and on each system what the rest hangs on (organisation, login) first."""
+        return (not self.removes, self.resource.type not in FOUNDATIONS, self.resource, self.after or self.before or "")
+
+    def brief(self) -> dict[str, str | None]:
+        """The change in opaque ids, as the journal keeps it."""
+        return {
+            "person": self.person,
+            "system": self.resource.system,
+            "account": self.account.id,
+            "resource": str(self.resource),
+            "before": self.before,
+            "after": self.after,
+        }
+
+    def terms(self) -> dict[str, Any]:
+        """What an approval binds: the change and its warrants, without times."""
+        return {**self.brief(), "because": self.because, "warrants": [warrant_terms(w) for w in self.warrants]}
+
+    def __str__(self) -> str:
+        """`revoke github:repo:acme/x push`, `grant … triage → push`: for logs and tests."""
+        verb = "revoke" if self.removes else "grant"
+        held = f"{self.before} → {self.after}" if self.before and self.after else self.before or self.after
+        return f"{verb} {self.resource} {held}"
+
+
+def warrant_terms(warrant: Warrant) -> dict[str, Any]:
+    """A warrant as JSON."""
+    return {
+        "engagement": warrant.engagement,
+        "role": warrant.role,
+        "phase": warrant.phase.value,
+        "source": str(warrant.source),
+        "needs": list(warrant.needs),
+        "after": warrant.after,
+        "until": warrant.limit.until.isoformat(),
+        "until_because": warrant.limit.what,
+    }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hazard:
+    """Something about a part that must be seen first. A blocking one refuses it; another can be accepted by name."""
+
+    name: str
+    message: str
+    blocking: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Need:
+    """An approval that a part needs: in what capacity, and who holds it."""
+
+    role: str
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What would be done for one person under one authority, under the policy with this hash."""
+
+    person: str
+    authority: Authority
+    changes: tuple[Change, ...]
+    policy: str
+    hazards: tuple[Hazard, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 (hex) over person, authority, changes with their warrants, hazards, needs and policy; not over times."""
+        return digest_of(self.terms())
+
+    def terms(self) -> dict[str, Any]:
+        """What the digest is taken over, and what the journal keeps of a proposal."""
+        return {
+            "person": self.person,
+            "authority": self.authority.value,
+            "policy": self.policy,
+            "changes": [change.terms() for change in self.changes],
+            "hazards": [hazard.name for hazard in self.hazards],
+            "needs": [{"role": need.role, "people": list(need.people)} for need in self.needs],
+        }
+
+    @property
+    def blocked(self) -> tuple[Hazard, ...]:
+        """The hazards that nobody can accept."""
+        return tuple(hazard for hazard in self.hazards if hazard.blocking)
+
+
+def digest_of(terms: Mapping[str, Any]) -> str:
+    """sha256 (hex) of a part's terms in sorted-key, compact UTF-8 JSON."""
+    canonical = json.dumps(terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Something of a person's that could not be read, so that nothing is changed there."""
+
+    person: str
+    resource: Resource
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A person has no account on a system where policy wants to grant; `reason` says what to do."""
+
+    person: str
+    system: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would have to change for these people; empty parts mean that all is as it should be."""
+
+    people: tuple[str, ...]
+    parts: tuple[Part, ...]
+    unknown: tuple[Unknown, ...]
+    missing: tuple[Missing, ...]
+    wanted: tuple[Grant, ...]
+    observed: Mapping[str, Observation]
+    policy: str
+    at: datetime
+
+    @property
+    def removals(self) -> tuple[Part, ...]:
+        """The parts that facts authorise."""
+        return tuple(part for part in self.parts if part.authority is Authority.FACT)
+
+    @property
+    def grants(self) -> tuple[Part, ...]:
+        """The parts that wait for an approval."""
+        return tuple(part for part in self.parts if part.authority is Authority.APPROVAL)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every change of every part, removals first."""
+        return tuple(sorted((c for part in self.parts for c in part.changes), key=lambda c: (c.order, c.person)))
+
+    def actions(self) -> list[str]:
+        """The changes as sentences."""
+        return [str(change) for change in self.changes]
+
+    def part(self, person: str, authority: Authority) -> Part | None:
+        """A person's part under one authority, if there is anything to do."""
+        return next((p for p in self.parts if p.person == person and p.authority is authority), None)
+
+
+def split(person: str, changes: Iterable[Change], policy: str) -> tuple[Part, ...]:
+    """A person's changes as parts: the removals by fact, the rest by approval."""
+    ordered = sorted(changes, key=lambda change: change.order)
+    parts = (
+        Part(person, Authority.FACT, tuple(c for c in ordered if c.removes), policy),
+        Part(person, Authority.APPROVAL, tuple(c for c in ordered if not c.removes), policy),
+    )
+    return tuple(part for part in parts if part.changes)

@@ -1,0 +1,261 @@
+"""The heart: propose, authorise, apply, verify.
+
+`propose` reads and compares and cannot write. `authorise` holds what is to be done now against what was approved.
+`apply` does it, revocations first, each intent on record before the call. `verify` reads again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from onboard.connectors.base import Reader, Scope
+from onboard.engine.diff import Difference, Owned, Subject, diff
+from onboard.engine.parallel import each
+from onboard.engine.perform import Outcome, Result, Tools, carry_out
+from onboard.engine.plan import Authority, Change, Hazard, Need, Part, Plan, Unknown, digest_of, split
+from onboard.errors import StalePlan
+from onboard.model import FOUNDATIONS, Account, Actor, Grant, HoldingState, Observation, Resource, scale_of
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that may be taken away on one system in one plan unless somebody accepts the hazard by name.
+
+    `removals` counts changes, `fraction` compares them with what the people in scope hold there, from `fraction_from`
+    removals on. What people lose who have left doesn't count: that fact names them, so it can't be a slip for many.
+    """
+
+    removals: int = 25
+    fraction: float = 0.5
+    fraction_from: int = 10
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the engine asks of policy, as functions over values.
+
+    `desired`: the grants wanted for these people. `exclusive`: whether a resource admits nobody but ours. `hazards`:
+    what guardrails and account kinds say of one person's whole resulting state. `needs`: the approvals for changes.
+    """
+
+    hash: str
+    resources: frozenset[Resource]
+    desired: Callable[[Iterable[str]], tuple[Grant, ...]]
+    exclusive: Callable[[Resource], bool]
+    hazards: Callable[[str, Sequence[Change], Sequence[Grant]], tuple[Hazard, ...]]
+    needs: Callable[[str, Sequence[Change]], tuple[Need, ...]]
+
+
+def propose(
+    subjects: Sequence[Subject],
+    *,
+    rules: Rules,
+    owned: Owned,
+    readers: Mapping[str, Reader],
+    limits: Limits,
+    protected: Callable[[Account], bool],
+    now: datetime,
+) -> Plan:
+    """Read every system once, compare with what policy wants. Nothing here can write."""
+    observed = observe(subjects, rules=rules, owned=owned, readers=readers, now=now)
+    wanted = rules.desired([subject.person for subject in subjects])
+    differences = {
+        subject.person: diff(
+            subject,
+            [grant for grant in wanted if grant.person == subject.person],
+            observed,
+            owned=owned,
+            exclusive=rules.exclusive,
+        )
+        for subject in subjects
+    }
+    over = _over_limits(subjects, differences, observed, limits)
+    return Plan(
+        people=tuple(subject.person for subject in subjects),
+        parts=tuple(
+            part
+            for person in differences
+            for part in _parts(person, differences[person], wanted, rules, over, protected)
+        ),
+        unknown=tuple(u for difference in differences.values() for u in difference.unknown),
+        missing=tuple(m for difference in differences.values() for m in difference.missing),
+        wanted=wanted,
+        observed=observed,
+        policy=rules.hash,
+        at=now,
+    )
+
+
+def observe(
+    subjects: Sequence[Subject], *, rules: Rules, owned: Owned, readers: Mapping[str, Reader], now: datetime
+) -> dict[str, Observation]:
+    """Read the systems side by side: everything where somebody leaves, else what policy or the ledger names."""
+    everything = any(subject.leaving for subject in subjects)
+    named = rules.resources | {resource for _, _, resource in owned}
+
+    def read(system: str) -> Observation:
+        resources = frozenset(resource for resource in named if resource.system == system)
+        return readers[system].read(Scope(None if everything else resources))
+
+    return {observation.system: observation for observation in each(read, sorted(readers))}
+
+
+def _parts(
+    person: str,
+    difference: Difference,
+    wanted: Sequence[Grant],
+    rules: Rules,
+    over: Mapping[str, Hazard],
+    protected: Callable[[Account], bool],
+) -> Iterable[Part]:
+    mine = [grant for grant in wanted if grant.person == person]
+    for part in split(person, difference.changes, rules.hash):
+        hazards = [
+            Hazard(f"protected:{system}", f"the account on {system} is protected and is never changed", blocking=True)
+            for system in sorted({c.account.system for c in part.changes if protected(c.account)})
+        ]
+        if part.authority is Authority.APPROVAL:
+            hazards += rules.hazards(person, part.changes, mine)
+            yield replace(part, hazards=tuple(sorted(hazards)), needs=rules.needs(person, part.changes))
+        else:
+            systems = sorted({change.resource.system for change in part.changes} & set(over))
+            hazards += [over[system] for system in systems]
+            yield replace(part, hazards=tuple(sorted(hazards)))
+
+
+def _over_limits(
+    subjects: Sequence[Subject],
+    differences: Mapping[str, Difference],
+    observed: Mapping[str, Observation],
+    limits: Limits,
+) -> dict[str, Hazard]:
+    staying = [subject for subject in subjects if not subject.leaving]
+    taken = Counter(c.resource.system for s in staying for c in differences[s.person].changes if c.removes)
+    held: Counter[str] = Counter()
+    for system, observation in observed.items():
+        ids = {s.accounts[system].external_id for s in staying if system in s.accounts}
+        held[system] = sum(h.account in ids for r in observation.readings.values() for h in r.holdings)
+    return {
+        system: Hazard(f"limit:{system}", f"takes away {count} of the {held[system]} grants held there")
+        for system, count in taken.items()
+        if count > limits.removals or (count >= limits.fraction_from and count > limits.fraction * held[system])
+    }
+
+
+def authorise(approved: Mapping[str, Any], fresh: Part | None, intended: Iterable[Mapping[str, Any]]) -> Part | None:
+    """What is still to do of an approved part, given what a new reading would do now. None: nothing is left.
+
+    `approved` are the part's terms as journalled, `intended` the changes already begun under them. Raises StalePlan
+    unless the fresh part is the same, or differs from it just by what this plan's own journal entries explain.
+    """
+    if fresh is None:
+        return None
+    if fresh.digest == digest_of(approved):
+        return fresh
+    begun = list(intended)
+    before = {_key(terms): terms for terms in approved["changes"]}
+    now = {_key(change.terms()): change.terms() for change in fresh.changes}
+    fixed = {name: value for name, value in fresh.terms().items() if name not in ("changes", "hazards", "needs")}
+    strange = [terms for key, terms in now.items() if not _continues(before.get(key), terms, begun)]
+    vanished = [key for key in before if key not in now and not any(_key(change) == key for change in begun)]
+    same = all(approved[name] == value for name, value in fixed.items())
+    new_hazards = {hazard.name for hazard in fresh.hazards} - set(approved["hazards"])
+    if strange or vanished or not same or new_hazards:
+        raise StalePlan(_stale(strange, vanished, same=same, hazards=new_hazards))
+    return fresh
+
+
+def _key(change: Mapping[str, Any]) -> tuple[str, str, str | None]:
+    return (change["account"], change["resource"], change["after"])
+
+
+def _continues(before: Mapping[str, Any] | None, now: Mapping[str, Any], begun: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a change is one that was approved, perhaps begun: then it may stand at another level than it started."""
+    if before is None:
+        return False
+    started = any(_key(change) == _key(now) for change in begun)
+    return {**before, "before": now["before"]} == now if started else before == now
+
+
+def _stale(strange: Sequence[Mapping[str, Any]], vanished: Sequence[Any], *, same: bool, hazards: set[str]) -> str:
+    lines = ["What would be done now is not what was approved:"]
+    lines += [f"  new or different  {c['resource']} {c['before'] or 'none'} → {c['after'] or 'none'}" for c in strange]
+    lines += [f"  no longer needed  {resource} {after or 'none'}" for _, resource, after in vanished]
+    lines += [f"  new hazard        {name}" for name in sorted(hazards)]
+    lines += [] if same else ["  the policy changed"]
+    return "\n".join([*lines, "Nothing was changed. Look at the new plan (onboard plan) and have it approved."])
+
+
+def apply(part: Part, actor: Actor, tools: Tools, *, digest: str | None = None) -> tuple[Outcome, ...]:
+    """Carry out a part that has been authorised, in order; `digest` names the approval that a resumption rests on.
+
+    A failed write doesn't stop the next, except that nothing more is granted on a system whose organisation or login
+    could not be.
+    """
+    outcomes: list[Outcome] = []
+    accounts: dict[str, Account] = {}
+    unfounded: set[str] = set()
+    for change in part.changes:
+        system = change.resource.system
+        if system in unfounded and not change.removes:
+            outcomes.append(Outcome(change, Result.FAILED, reason=f"held: what it rests on at {system} failed"))
+            continue
+        account = accounts.get(change.account.id, change.account)
+        outcome = carry_out(replace(change, account=account), digest or part.digest, actor, tools)
+        if outcome.receipt and outcome.receipt.external_id:
+            accounts[account.id] = replace(account, external_id=outcome.receipt.external_id)
+        if outcome.result is not Result.DONE and change.resource.type in FOUNDATIONS:
+            unfounded.add(system)
+        outcomes.append(outcome)
+    return tuple(outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was read after applying: of what policy wants, what is there or invited; what remains that should be gone."""
+
+    at: datetime
+    held: tuple[Grant, ...]
+    invited: tuple[Grant, ...]
+    absent: tuple[Grant, ...]
+    remaining: tuple[Change, ...]
+    unknown: tuple[Unknown, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything wanted is there or invited, nothing else is, and all of it could be read."""
+        return not (self.absent or self.remaining or self.unknown)
+
+
+def verify(plan: Plan, subjects: Sequence[Subject]) -> Certificate:
+    """What a plan made by reading again says of these people: `plan` is the new one, after applying."""
+    states = {grant: _state(grant, subjects, plan.observed) for grant in plan.wanted}
+    unreadable = {(u.person, u.resource) for u in plan.unknown}
+    known = {grant: state for grant, state in states.items() if (grant.person, grant.resource) not in unreadable}
+    return Certificate(
+        at=plan.at,
+        held=tuple(g for g, state in known.items() if state is HoldingState.ACTIVE),
+        invited=tuple(g for g, state in known.items() if state is HoldingState.INVITED),
+        absent=tuple(g for g, state in known.items() if state in (None, HoldingState.EXPIRED)),
+        remaining=tuple(change for change in plan.changes if change.removes),
+        unknown=plan.unknown,
+    )
+
+
+def _state(grant: Grant, subjects: Sequence[Subject], observed: Mapping[str, Observation]) -> HoldingState | None:
+    accounts = next(subject.accounts for subject in subjects if subject.person == grant.person)
+    account = accounts.get(grant.resource.system)
+    if account is None or grant.resource.system not in observed:
+        return None
+    holdings = observed[grant.resource.system].of(grant.resource).holdings
+    scale = scale_of(grant.resource)
+
+    def enough(level: str) -> bool:
+        return level == grant.level if scale.open else scale.rank(level) >= scale.rank(grant.level)
+
+    states = [h.state for h in holdings if h.account == account.external_id and enough(h.level)]
+    return min(states, key=list(HoldingState).index) if states else None

@@ -1,0 +1,53 @@
+"""Binding: from the handles that a person was entered with to the vendors' immutable ids, once and for good."""
+
+from __future__ import annotations
+
+from onboard.errors import SystemFailed
+from onboard.ledger import Register, records
+from onboard.model import Actor, Kind, new_account_id
+from onboard.wiring import Services
+
+#: How a binding was shown to be the person's: somebody who entered them said so.
+CLAIMED = "claimed"
+
+
+def bind(services: Services, register: Register, person: str, actor: Actor) -> dict[str, str]:
+    """Bind every handle of the person's that isn't bound yet. Returns, by system, why one could not be.
+
+    A Vault entity comes into being with the first grant, so its account is bound without an id until then. A handle
+    that answers to an account already bound to somebody else is refused.
+    """
+    reasons: dict[str, str] = {}
+    bound = {system: binding.account for system, binding in register.bindings(person).items()}
+    for system, handle in services.ledger.people.get(person).handles.items():
+        if system not in services.readers or _identified(services, bound.get(system)):
+            continue
+        reason = _bind(services, person, system, handle, actor, bound.get(system))
+        if reason:
+            reasons[system] = reason
+    return reasons
+
+
+def _identified(services: Services, account: str | None) -> bool:
+    return account is not None and services.ledger.people.account(account).external_id is not None
+
+
+def _bind(
+    services: Services, person: str, system: str, handle: str, actor: Actor, account: str | None
+) -> str | None:
+    reader, people = services.readers[system], services.ledger.people
+    try:
+        found = reader.find_account(handle)
+    except SystemFailed as failure:
+        return f"the account could not be looked up: {failure.reason}"
+    if found is None and reader.kind is not Kind.VAULT:
+        return "no account answers to the handle that was given; have it made, or enter the right one: onboard person set"
+    external_id = found.external_id if found else None
+    if external_id and people.account_by_external(system, external_id) not in (None, account):
+        return "that account is bound to somebody else already"
+    if account is None or external_id is not None:
+        people.bind(account or (fresh := new_account_id()), person, system, external_id, handle)
+    if account is None:
+        fact = records.account_bound(person, fresh, system, CLAIMED)
+        services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+    return None

@@ -1,0 +1,81 @@
+"""What a phase asks for before the next one begins, and the step from one to the next."""
+
+from __future__ import annotations
+
+from onboard.errors import BadInput, Waiting
+from onboard.ledger import Register, records
+from onboard.lifecycle.reconciling import Report, reconcile
+from onboard.lifecycle.standing import register_of
+from onboard.model import Actor, Assignment, Phase
+from onboard.policy.catalogue import PhasePlan
+from onboard.wiring import Services
+
+
+def assignment_of(register: Register, person: str, engagement: str | None = None) -> Assignment:
+    """The person's assignment in that engagement, or the only live one. Raises BadInput where there is none, or several."""
+    live = [a for a in register.assignments(person) if not a.ended and engagement in (None, a.engagement)]
+    if len(live) == 1:
+        return live[0]
+    if live:
+        names = ", ".join(a.engagement for a in live)
+        raise BadInput.one(f"This person is in several engagements ({names}). Say which: --engagement NAME")
+    where = f"in engagement {engagement}" if engagement else "in any engagement"
+    raise BadInput.one(
+        f"This person isn't assigned {where}. Add them to its manifest, then: onboard engagement load FILE"
+    )
+
+
+def playbook_of(services: Services, assignment: Assignment) -> PhasePlan | None:
+    """What happens in the assignment's phase besides access; None before it has started."""
+    return services.policy.phase_plan(assignment.role, assignment.phase) if assignment.phase else None
+
+
+def missing_facts(services: Services, register: Register, assignment: Assignment) -> tuple[str, ...]:
+    """The facts that have to be recorded, and hold today, before the next phase begins."""
+    phase = playbook_of(services, assignment)
+    today = services.clock().date()
+    known = {**register.facts(assignment.person), **register.milestones(assignment.person, assignment.engagement)}
+    gate = phase.gate if phase else ()
+    return tuple(name for name in gate if name not in known or not known[name].holds(today))
+
+
+def enter(services: Services, person: str, engagement: str | None, phase: Phase, actor: Actor) -> Report:
+    """Bring an assignment into a phase, if it stands just before it and its gate is open; then reconcile.
+
+    In the phase already, or past it, this only reconciles. Raises Waiting where facts are missing, BadInput where a
+    phase would be skipped.
+    """
+    register = register_of(services)
+    assignment = assignment_of(register, person, engagement)
+    now = services.clock()
+    if assignment.phase is None and phase is not Phase.DISCOVERY:
+        raise BadInput.one(f"Nobody has started this person. Next: onboard start {person[:10]}")
+    if assignment.phase is None:
+        started = records.started(person, assignment.engagement, assignment.role)
+        services.ledger.journal.append(*started, actor=actor, at=now, subject=person)
+    elif not assignment.phase.reaches(phase):
+        if assignment.phase.next is not phase:
+            raise BadInput.one(f"This person is in {assignment.phase}: {phase} comes only after {assignment.phase.next}.")
+        require_open(services, register, assignment)
+        advanced = records.advanced(person, assignment.engagement, phase)
+        services.ledger.journal.append(*advanced, actor=actor, at=now, subject=person)
+    return reconcile(services, [person], actor)
+
+
+def require_open(services: Services, register: Register, assignment: Assignment) -> None:
+    """Raises Waiting while the gate out of the assignment's phase lacks a fact, naming each and how to record it."""
+    lacking = missing_facts(services, register, assignment)
+    if lacking:
+        lines = "\n".join(f"  onboard record {assignment.person[:10]} {name}" for name in lacking)
+        raise Waiting(f"{assignment.phase} ends once these are recorded: {', '.join(lacking)}\n{lines}")
+
+
+def advance(services: Services, person: str, engagement: str | None, actor: Actor) -> Report:
+    """The next phase, if its gate is open. Raises Waiting where facts are missing, BadInput after full operation."""
+    assignment = assignment_of(register_of(services), person, engagement)
+    if assignment.phase is None:
+        return enter(services, person, assignment.engagement, Phase.DISCOVERY, actor)
+    following = assignment.phase.next
+    if following is None:
+        raise BadInput.one("This person is in full operation: there is no further phase.")
+    return enter(services, person, assignment.engagement, following, actor)
