@@ -1,0 +1,209 @@
+"""A simulated Jira over HTTP, Cloud or Data Center, as the `jira` SDK speaks to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from onboard.errors import BadInput
+from onboard.sandbox import jira_people as people
+from onboard.sandbox import jira_projects as projects
+from onboard.sandbox.core import JIRA, JIRA_DATA_CENTER, Clock, Credentials, Held, basic_auth, token_of
+from onboard.sandbox.jira_calls import Call, Caller, Handler, JiraError
+from onboard.sandbox.jira_state import JiraState, User
+from onboard.sandbox.world import World
+
+Deployment = Literal["cloud", "data-center"]
+
+_ROLE = "project/{project}/role/{role}"
+_BOTH: dict[tuple[str, str], Handler] = {
+    ("GET", "myself"): people.myself,
+    ("GET", "mypermissions"): projects.my_permissions,
+    ("GET", "user"): people.get_user,
+    ("DELETE", "user"): people.delete_user,
+    ("DELETE", "user/"): people.delete_user,
+    ("GET", "user/search"): people.search_users,
+    ("GET", "groups/picker"): people.pick_groups,
+    ("GET", "group"): people.get_group,
+    ("POST", "group"): people.create_group,
+    ("GET", "group/member"): people.group_members,
+    ("POST", "group/user"): people.add_member,
+    ("DELETE", "group/user"): people.remove_member,
+    ("GET", "project"): projects.list_projects,
+    ("GET", "project/{project}"): projects.get_project,
+    ("GET", "project/{project}/role"): projects.project_roles,
+    ("GET", "project/{project}/permissionscheme"): projects.project_scheme,
+    ("GET", _ROLE): projects.get_role,
+    ("POST", _ROLE): projects.add_actors,
+    ("PUT", _ROLE): projects.set_actors,
+    ("DELETE", _ROLE): projects.remove_actor,
+    ("GET", "role"): projects.list_roles,
+    ("GET", "permissionscheme"): projects.list_schemes,
+    ("GET", "permissionscheme/{scheme}"): projects.get_scheme,
+}
+_CLOUD: dict[tuple[str, str], Handler] = {
+    ("GET", "users"): people.all_users,
+    ("GET", "users/search"): people.all_users,
+    ("GET", "user/bulk"): people.users_by_id,
+    ("GET", "user/groups"): people.user_groups,
+    ("GET", "group/bulk"): people.groups_by_id,
+    ("GET", "project/search"): projects.search_projects,
+    ("POST", "permissions/check"): projects.check_permissions,
+}
+_DATA_CENTER: dict[tuple[str, str], Handler] = {("PUT", "user"): people.update_user}
+
+#: Asks with POST, changes nothing.
+_READING_POST = re.compile(r"/rest/api/[^/]+/permissions/check/?|/secure/.*")
+
+
+class JiraSimulator:
+    """One Jira site. Its state lives in memory; see `onboard.sandbox.core.Simulator` for the contract."""
+
+    def __init__(self, world: World, clock: Clock, credentials: Credentials, deployment: Deployment) -> None:
+        self._cloud = deployment == "cloud"
+        self._clock = clock
+        self._credentials = credentials
+        self._state = JiraState.seeded(world)
+        self._app = Starlette(routes=list(self._routes()))
+
+    @property
+    def name(self) -> str:
+        """`jira` for Cloud, `jira-data-center`."""
+        return JIRA if self._cloud else JIRA_DATA_CENTER
+
+    @property
+    def app(self) -> ASGIApp:
+        """Jira's REST API from the root of its port on: `/rest/api/2` and `latest`, on Cloud `3` too."""
+        return self._app
+
+    def state(self) -> dict[str, Any]:
+        """Users, groups, projects and roles, ready for JSON."""
+        return self._state.model_dump(mode="json")
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a state that `state` gave earlier."""
+        self._state = JiraState.model_validate(state)
+
+    def accept(self, person: str) -> list[str]:  # noqa: ARG002 - the contract of all simulators
+        """Nothing: Jira adds people without asking them."""
+        return []
+
+    def holdings(self) -> Iterable[Held]:
+        """Group memberships, and project roles held directly or through a group."""
+        for user in self._state.users.values():
+            for group in self._state.groups_of(user):
+                yield self._held(user, f"group:{group.name}", "member")
+            for project in self._state.projects:
+                for role in self._state.roles_of(user, project):
+                    yield self._held(user, f"project:{project.key}", role)
+
+    def is_write(self, method: str, path: str) -> bool:
+        """By method; checking permissions is a question though it is POSTed."""
+        return method not in ("GET", "HEAD", "OPTIONS") and not _READING_POST.fullmatch(path)
+
+    def rename(self, person: str, handle: str) -> None:
+        """Change the username (Data Center). Raises BadInput on Cloud, where there is none, and where it's taken."""
+        if self._cloud:
+            raise BadInput.one("Jira Cloud knows no usernames. Rename the person on jira-data-center instead.")
+        user = self._state.of_person(person)
+        if user is None:
+            raise BadInput.one(f"{person!r} has no account on {self.name}. See who has one in GET /_sandbox/state.")
+        other = self._state.user(username=handle)
+        if other is not None and other is not user:
+            raise BadInput.one(f"{self.name}: the username {handle!r} is taken. Choose another.")
+        user.username = handle
+
+    def forget(self, person: str) -> None:
+        """Close the account: inactive, nameless, in no group or role; its tokens stop working."""
+        if user := self._state.of_person(person):
+            self._state.remove_everywhere(user)
+            user.active, user.name, user.email = False, "Former user", ""
+
+    def _held(self, user: User, resource: str, level: str) -> Held:
+        account, handle = (user.account_id, user.name) if self._cloud else (user.key, user.username)
+        return Held(self.name, user.person, account, handle, resource, level)
+
+    def _routes(self) -> Iterable[Route]:
+        versions = ("2", "3", "latest") if self._cloud else ("2", "latest")
+        for version in versions:
+            prefix = f"/rest/api/{version}"
+            yield Route(f"{prefix}/serverInfo", self._server_info)
+            for (method, path), handler in (_BOTH | (_CLOUD if self._cloud else _DATA_CENTER)).items():
+                yield Route(f"{prefix}/{path}", self._endpoint(handler), methods=[method])
+        if not self._cloud:
+            page = "/secure/admin/user/EditUser.jspa"
+            yield Route(page, self._endpoint(people.edit_user_page), methods=["POST"])
+
+    def _endpoint(self, handler: Handler) -> Any:
+        """An ASGI endpoint around a handler: the body is read first, so that the handler runs without a break."""
+
+        async def endpoint(request: Request) -> Response:
+            body = await request.body()
+            try:
+                caller = self._caller(request)
+                if self.is_write(request.method, request.url.path) and not caller.may_write:
+                    raise JiraError(403, "The token's scopes do not allow this operation.")
+                return handler(self._call(request, caller, body))
+            except JiraError as error:
+                return JSONResponse(error.body, error.status)
+
+        return endpoint
+
+    def _caller(self, request: Request) -> Caller:
+        """Who calls: on Cloud by e-mail address and API token, on Data Center by a personal access token."""
+        principal = self._credentials.principal(self.name, token_of(request.headers))
+        email, _ = basic_auth(request.headers)
+        if principal is None or (email is not None) != self._cloud:
+            raise JiraError(401, "Client must be authenticated to access this resource.")
+        user = self._state.of_person(principal.person) if principal.person else self._bot
+        if user is None or not user.active or (self._cloud and email != user.email):
+            raise JiraError(401, "Client must be authenticated to access this resource.")
+        return Caller(user, may_write=not principal.read_only)
+
+    @property
+    def _bot(self) -> User | None:
+        return next((user for user in self._state.users.values() if user.admin), None)
+
+    def _call(self, request: Request, caller: Caller, body: bytes) -> Call:
+        version = request.url.path.split("/")[3]
+        return Call(
+            state=self._state,
+            cloud=self._cloud,
+            caller=caller,
+            url=request.url,
+            base=f"{str(request.base_url).rstrip('/')}/rest/api/{version}",
+            path=request.path_params,
+            query=request.query_params,
+            body=_parsed(body),
+            now=self._clock.now(),
+        )
+
+    async def _server_info(self, request: Request) -> Response:
+        """GET /serverInfo, for everybody: the SDK asks before anything else which Jira it talks to."""
+        version = [1001, 0, 0] if self._cloud else [10, 3, 0]
+        info = {
+            "baseUrl": str(request.base_url).rstrip("/"),
+            "version": "1001.0.0-SNAPSHOT" if self._cloud else "10.3.0",
+            "versionNumbers": version,
+            "deploymentType": "Cloud" if self._cloud else "Server",
+            "buildNumber": 100290 if self._cloud else 10030000,
+            "serverTime": self._clock.now().isoformat(timespec="milliseconds"),
+            "serverTitle": "Sandbox Jira",
+        }
+        return JSONResponse(info)
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON body; None for an empty one and for what isn't JSON (a form)."""
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return None
