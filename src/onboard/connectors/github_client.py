@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -22,7 +23,16 @@ from pydantic import SecretStr
 from requests.utils import parse_header_links
 
 from onboard.connectors.base import TIMEOUT
-from onboard.connectors.http import Answer, PerThread, limited, reading, retry_after, status_failure, transport
+from onboard.connectors.http import (
+    Answer,
+    PerThread,
+    limited,
+    read_only,
+    reading,
+    retry_after,
+    status_failure,
+    transport,
+)
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Resource
 
@@ -70,22 +80,19 @@ class GitHubClient:
         body: Mapping[str, Any] | None = None,
         expect: Collection[int] = (),
     ) -> Answer:
-        """One request, never repeated. `doing` says what it is for, without naming people.
+        """One request, never repeated here. `doing` says what it is for, without naming people.
 
         Returns a 2xx answer, or one whose status is in `expect`. Raises SystemFailed or SystemRefused for the others.
         """
-        sdk = self._sdk()
-        with transport(self.system, doing):
-            status, headers, text = sdk.github.requester.requestJson(
-                verb,
-                path,
-                parameters=dict(query or {}),
-                input=body,
-                cnx=sdk.connection,
-            )
-        if status not in expect and not requests.codes.ok <= status < requests.codes.multiple_choices:
-            raise self._failure(doing, status, headers, text)
-        return Answer(status, headers, self._parsed(doing, text))
+        with read_only() if verb == "GET" else nullcontext():
+            sdk = self._sdk()
+            with transport(self.system, doing):
+                status, headers, text = sdk.github.requester.requestJson(
+                    verb, path, parameters=dict(query or {}), input=body, cnx=sdk.connection
+                )
+            if status not in expect and not _success(status):
+                raise self._failure(doing, status, headers, text)
+            return Answer(status, headers, self._parsed(doing, text))
 
     def read(
         self, doing: str, path: str, query: Mapping[str, Any] | None = None, expect: Collection[int] = ()
@@ -130,10 +137,10 @@ class GitHubClient:
         return cast(dict[str, Any], answer.body) if answer.status == requests.codes.ok else None
 
     def login_of(self, external_id: str) -> str | None:
-        """The login that a numeric id has now; None where the account is gone. One request, never repeated."""
-        answer = self.call(
-            "look up an account by its id", "GET", f"/user/{external_id}", expect=[requests.codes.not_found]
-        )
+        """The login that a numeric id has now; None where the account is gone."""
+        if not external_id.isdecimal():
+            raise SystemRefused(self.system, "an account's id isn't a number. Bind the account again by its login.")
+        answer = self.read("look up an account by its id", f"/user/{external_id}", expect=[requests.codes.not_found])
         return str(answer.body["login"]) if answer.status == requests.codes.ok else None
 
     def _failure(self, doing: str, status: int, headers: Mapping[str, str], text: str) -> SystemFailed:
@@ -174,6 +181,10 @@ def _connect(base_url: str, token: SecretStr) -> _Sdk:
     connection = make(where.hostname or "", where.port, timeout=int(TIMEOUT), retry=0)
     connection.session.hooks["response"].append(_unfollowed)
     return _Sdk(github, connection)
+
+
+def _success(status: int) -> bool:
+    return bool(requests.codes.ok <= status < requests.codes.multiple_choices)
 
 
 def _unfollowed(response: requests.Response, *_: object, **__: object) -> requests.Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ import stamina
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from onboard.errors import SystemFailed, SystemRefused
+from onboard.model import Receipt
 
 T = TypeVar("T")
 
@@ -30,6 +31,9 @@ LONGEST_WAIT = 20.0
 
 #: Three attempts, then the reading is unknown: whoever asked can ask again, and the other resources go on.
 _RETRIES = stamina.RetryingCaller(attempts=3, timeout=60.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+
+#: What looking into an answer raises where it isn't of the documented form.
+MALFORMED = (KeyError, TypeError, AttributeError, ValueError)
 
 #: Errors that can only come before the first byte of a request is sent.
 _BEFORE_SENDING = (
@@ -77,6 +81,50 @@ class PerThread(Generic[T]):
         return client
 
 
+class Levers:
+    """Pulls one lever after another, whatever became of those before, and says at the end what failed."""
+
+    def __init__(self, system: str) -> None:
+        self._system = system
+        self._receipts: list[Receipt] = []
+        self._failures: list[SystemFailed] = []
+
+    def attempt(self, call: Callable[[], T]) -> T | None:
+        """What `call` returns; None where it failed, which is kept for the end."""
+        try:
+            return call()
+        except SystemFailed as failure:
+            self._failures.append(failure)
+        except MALFORMED:
+            self._failures.append(SystemFailed(self._system, malformed("cut off"), uncertain=True))
+        return None
+
+    def pull(self, lever: Callable[[], Sequence[Receipt]]) -> bool:
+        """Pull one and keep its receipts; False where it failed."""
+        receipts = self.attempt(lever)
+        self._receipts += receipts or ()
+        return receipts is not None
+
+    def result(self) -> Sequence[Receipt]:
+        """All receipts. Raises SystemFailed naming every failure once, uncertain if any of them is."""
+        if not self._failures:
+            return tuple(self._receipts)
+        reasons = dict.fromkeys(failure.reason for failure in self._failures)
+        waits = [failure.retry_after for failure in self._failures if failure.retry_after is not None]
+        raise SystemFailed(
+            self._system,
+            f"{len(self._receipts)} steps of the cut-off done, {len(self._failures)} failed. {' '.join(reasons)}",
+            uncertain=any(failure.uncertain for failure in self._failures),
+            retry_after=max(waits, default=None),
+        )
+
+
+def merged(receipts: Sequence[Receipt], at: datetime) -> Receipt:
+    """One receipt for several writes: the last that changed something; without one, that it was so already."""
+    changed = [receipt for receipt in receipts if receipt.changed]
+    return changed[-1] if changed else Receipt("already so", at, changed=False)
+
+
 def reading(call: Callable[[], T]) -> T:
     """What `call` returns, trying again where it raises SystemFailed for something that may pass.
 
@@ -100,8 +148,32 @@ def transport_failure(system: str, doing: str, error: Exception) -> SystemFailed
     if any(isinstance(cause, _BEFORE_SENDING) for cause in causes):
         return Unreachable(system, f"{doing}: no connection could be opened. Check the address and the network.")
     if any(isinstance(cause, (TimeoutError, requests.Timeout)) for cause in causes):
-        return SystemFailed(system, f"{doing}: no answer in time; it may have taken effect.", uncertain=True)
+        return SystemFailed(system, f"{doing}: no answer in time.", uncertain=True)
     return SystemFailed(system, f"{doing}: the connection broke before an answer came.", uncertain=True)
+
+
+def malformed(what: str) -> str:
+    """The reason where MALFORMED was raised."""
+    return f"{what}: the answer lacks what the API's description promises. Check the address, or report it to us."
+
+
+@contextmanager
+def documented(system: str, doing: str) -> Iterator[None]:
+    """Raises SystemFailed, uncertain, where an answer isn't of the documented form."""
+    try:
+        yield
+    except MALFORMED:
+        raise SystemFailed(system, malformed(doing), uncertain=True) from None
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """Reading takes no effect: a failure inside is never uncertain."""
+    try:
+        yield
+    except SystemFailed as failure:
+        failure.uncertain = False
+        raise
 
 
 @contextmanager
