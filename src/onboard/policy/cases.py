@@ -1,0 +1,124 @@
+"""Policy tests: given somebody in a role and phase with these facts, exactly these grants follow, or this refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from types import MappingProxyType
+
+from onboard.model import (
+    Assignment,
+    Engagement,
+    Fact,
+    Grant,
+    Limit,
+    Source,
+    Staffing,
+    Vendor,
+    Warrant,
+)
+from onboard.policy.catalogue import Policy
+from onboard.policy.desired import desired
+from onboard.policy.guardrails import check
+from onboard.policy.terms import Case, Holds
+
+_PERSON, _COMPANY = f"p-{1:032x}", f"p-{2:032x}"
+_NAME = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a policy test went: `wrong` says what is missing, what is too much and which rules refused."""
+
+    name: str
+    source: Source
+    wrong: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was as expected."""
+        return not self.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class _Imagined:
+    """A register in which only the person of a test exists, under a contract that runs a year around the test's day."""
+
+    case: Case
+    vendors: Mapping[str, Vendor]
+    engagements: Mapping[str, Engagement]
+    at: datetime
+
+    def assignments(self, person: str) -> tuple[Assignment, ...]:
+        """The one assignment."""
+        mine = Assignment(person, _NAME, self.case.role, self.case.phase)
+        return (mine,) if person == _PERSON else ()
+
+    def facts(self, person: str) -> Mapping[str, Fact]:
+        """The facts that the test gives."""
+        held = self.case.facts if person == _PERSON else {}
+        return {name: Fact(name, self.at, 0, until) for name, until in held.items()}
+
+    def milestones(self, person: str, engagement: str) -> Mapping[str, Fact]:
+        """The milestones that the test gives."""
+        reached = self.case.milestones if (person, engagement) == (_PERSON, _NAME) else ()
+        return {name: Fact(name, self.at, 0) for name in reached}
+
+    def started(self, person: str, engagement: str) -> Fact | None:
+        """On the test's day."""
+        return Fact("started", self.at, 0) if (person, engagement) == (_PERSON, _NAME) else None
+
+    def left(self, person: str) -> None:
+        """Nobody left."""
+
+
+def run(policy: Policy) -> tuple[Result, ...]:
+    """Every policy test's result, in the order of files and lines."""
+    return tuple(Result(case.name, case.source, _wrong(policy, case)) for case in policy.tests)
+
+
+def _wrong(policy: Policy, case: Case) -> tuple[str, ...]:
+    register = _imagined(case)
+    derived = desired(policy, register, [_PERSON], case.on)
+    grants = (*derived, *(_supposed(holds, case) for holds in case.suppose))
+    refusals = check(policy, grants, register, case.on)
+    refusing = {refusal.rule for refusal in refusals}
+    if case.refused:
+        silent = (f"guardrail {rule} does not refuse it" for rule in case.refused if rule not in refusing)
+        return (*silent, *(refusal.message for refusal in refusals if refusal.rule not in case.refused))
+    expected = {str(holds) for holds in case.expect}
+    held = {f"{grant.resource} {grant.level}" for grant in grants}
+    return (
+        *(f"{line} is not granted" for line in sorted(expected - held)),
+        *(f"{line} is granted and not expected" for line in sorted(held - expected)),
+        *(refusal.message for refusal in refusals),
+    )
+
+
+def _supposed(holds: Holds, case: Case) -> Grant:
+    limit = Limit(case.on, "test")
+    warrant = Warrant(_NAME, case.role, case.phase, holds.source, (), None, limit)
+    return Grant(_PERSON, holds.resource, holds.level, (warrant,))
+
+
+def _imagined(case: Case) -> _Imagined:
+    begin, end = case.on - timedelta(days=180), case.on + timedelta(days=180)
+    vendor = Vendor(_NAME, _NAME, begin, end, case.source)
+    engagement = Engagement(
+        id=_NAME,
+        name=_NAME,
+        vendor=_NAME,
+        model=case.model,
+        classification=case.classification,
+        starts=begin,
+        ends=end,
+        sponsor=_COMPANY,
+        product_owner=_COMPANY,
+        vendor_lead=_PERSON,
+        company_lead=_COMPANY,
+        staffing=(Staffing(_PERSON, case.role, case.source),),
+        source=case.source,
+    )
+    at = datetime.combine(case.on, time(), UTC)
+    return _Imagined(case, MappingProxyType({_NAME: vendor}), MappingProxyType({_NAME: engagement}), at)

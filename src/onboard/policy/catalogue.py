@@ -1,0 +1,166 @@
+"""The policies in force: a folder of small files, read strictly, every problem reported at once.
+
+resources.yaml   facts.yaml   roles/*.yaml   playbooks/*.yaml   guardrails/*.cedar + schema.cedarschema   tests/*.yaml
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol, TypeVar
+
+from onboard.errors import BadInput, Problem
+from onboard.model import SCALES, Kind, Phase, Resource, Scale, Source
+from onboard.policy import reading
+from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
+from onboard.policy.checks import CHECKS, Draft
+from onboard.policy.strict import Block, Notes, read
+from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Stage
+
+_PLACES = re.compile(r"(resources|facts)\.yaml|(roles|playbooks|tests)/[^/]+\.yaml|guardrails/[^/]+\.cedar(schema)?")
+_PLACES_SAID = "resources.yaml, facts.yaml, roles/, playbooks/ and tests/ with *.yaml, guardrails/ with *.cedar"
+_IGNORED = (".md",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """The policies in force, identified by `hash` (64 hex digits). `files` is the bundle that the ledger keeps."""
+
+    hash: str
+    files: Mapping[str, str]
+    systems: Mapping[str, Kind]
+    facts: Mapping[str, FactSpec]
+    resources: Mapping[Resource, ResourceSpec]
+    roles: Mapping[str, Role]
+    playbooks: Mapping[str, Playbook]
+    guardrails: Guardrails
+    tests: tuple[Case, ...]
+
+    def scale(self, resource: Resource) -> Scale:
+        """The levels of a declared resource's type."""
+        return SCALES[self.systems[resource.system], resource.type]
+
+    def stage(self, role: str, phase: Phase) -> Stage:
+        """What a role's playbook says about a phase. Raises KeyError for a role that isn't there."""
+        return self.playbooks[self.roles[role].playbook].stages[phase]
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, str], systems: Mapping[str, Kind], folder: str = "policies") -> Policy:
+        """The policy that a bundle holds, by paths relative to its folder. Raises BadInput with every problem."""
+        notes = Notes(folder)
+        draft, guardrails = _draft(files, systems, notes)
+        for check in CHECKS:
+            check(draft, notes)
+        notes.raise_all()
+        return cls(
+            bundle_hash(files),
+            MappingProxyType(dict(sorted(files.items()))),
+            MappingProxyType(dict(systems)),
+            draft.facts,
+            draft.resources,
+            draft.roles,
+            draft.playbooks,
+            guardrails,
+            draft.cases,
+        )
+
+
+def load(folder: Path, systems: Mapping[str, Kind]) -> Policy:
+    """The policy in a folder, for these configured systems (name to kind).
+
+    Raises BadInput with every problem of every file: `policies/roles/qa-engineer.yaml:12  grants level …`.
+    """
+    if not folder.is_dir():
+        raise BadInput.one(f"{folder} is no folder. Name the policies' folder, or make one with `onboard init`.")
+    files, problems = _read_all(folder)
+    try:
+        policy = Policy.from_files(files, systems, folder.name)
+    except BadInput as error:
+        raise BadInput([*problems, *error.problems]) from None
+    if problems:
+        raise BadInput(problems)
+    return policy
+
+
+def _read_all(folder: Path) -> tuple[dict[str, str], list[Problem]]:
+    files: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix in _IGNORED or any(part.startswith(".") for part in Path(name).parts):
+            continue
+        try:
+            files[name] = path.read_bytes().decode()
+        except UnicodeDecodeError:
+            problems.append(Problem(f"{folder.name}/{name}", 1, "this is not UTF-8 text. Save it as UTF-8."))
+    return files, problems
+
+
+def bundle_hash(files: Mapping[str, str]) -> str:
+    """SHA-256, in hex, over the sorted paths and contents; lengths keep one file's end apart from the next one's."""
+    digest = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        for part in (name.encode(), text.encode()):
+            digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()
+
+
+def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) -> tuple[Draft, Guardrails]:
+    for name in files:
+        if not _PLACES.fullmatch(name) or (name.endswith(".cedarschema") and name != SCHEMA):
+            notes.add(
+                Source(name, 0), f"nothing reads this file. Policies are {_PLACES_SAID}; move, rename or delete it."
+            )
+    guardrails = compile_guardrails({name: text for name, text in files.items() if _PLACES.fullmatch(name)}, notes)
+    single = {name: _one(files, name, notes) for name in ("resources.yaml", "facts.yaml")}
+    folders = {folder: _many(files, folder, notes) for folder in ("roles", "playbooks", "tests")}
+    blocks = [*single.values(), *(block for found in folders.values() for block in found)]
+    draft = Draft(
+        systems,
+        MappingProxyType(reading.facts(single["facts.yaml"])),
+        MappingProxyType(reading.resources(single["resources.yaml"])),
+        MappingProxyType(_named(folders["roles"], reading.role, "role", notes)),
+        MappingProxyType(_named(folders["playbooks"], reading.playbook, "playbook", notes)),
+        frozenset(rule.id for rule in guardrails.rules),
+        tuple(case for block in folders["tests"] for case in reading.cases(block)),
+        frozenset(block.source.file for block in blocks if not block.nodes),
+    )
+    return draft, guardrails
+
+
+def _one(files: Mapping[str, str], name: str, notes: Notes) -> Block:
+    if name not in files:
+        notes.add(Source(name, 0), "this file is missing. Add it, if only with an empty list.")
+        return Block(name, Source(name, 0), notes)
+    return read(files[name], name, name, notes)
+
+
+def _many(files: Mapping[str, str], folder: str, notes: Notes) -> list[Block]:
+    names = sorted(name for name in files if name.startswith(f"{folder}/") and _PLACES.fullmatch(name))
+    return [read(files[name], name, f"the {folder.removesuffix('s')}", notes) for name in names]
+
+
+class _Term(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> Source: ...
+
+
+_T = TypeVar("_T", bound=_Term)
+
+
+def _named(blocks: Iterable[Block], parse: Callable[[Block], _T], what: str, notes: Notes) -> dict[str, _T]:
+    """Terms by name, one a file, each in the file that bears its name."""
+    found: dict[str, _T] = {}
+    for term in (parse(block) for block in blocks if block.nodes):
+        first = found.setdefault(term.name, term) if term.name else term
+        if first is not term:
+            notes.add(term.source, f"{what} {term.name} is defined in {first.source} already. Rename or delete one.")
+        elif term.name and Path(term.source.file).stem != term.name:
+            notes.add(term.source, f"{what} {term.name} stands in {term.source.file}. Rename one of the two.")
+    return found

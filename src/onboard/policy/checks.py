@@ -1,0 +1,276 @@
+"""What must hold across policy files: a flat table of named checks, each noting everything it finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from onboard.model import SCALES, AccountKind, Entitlement, Kind, Resource, Scale, Source
+from onboard.policy.strict import Notes, did_you_mean
+from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role
+
+_LABEL = {Kind.GITHUB: "GitHub", Kind.JIRA: "Jira", Kind.SLACK: "Slack", Kind.VAULT: "Vault"}
+
+#: Which names each kind of system gives to a type of resource, and an example.
+_NAMES: Mapping[tuple[Kind, str], tuple[str, str]] = MappingProxyType(
+    {
+        (Kind.GITHUB, "org"): (r"[A-Za-z0-9-]+", "acme"),
+        (Kind.GITHUB, "team"): (r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", "acme/payments-readers"),
+        (Kind.GITHUB, "repo"): (r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", "acme/payments-api"),
+        (Kind.JIRA, "group"): (r"[^:/@]+", "outsourced-engineers"),
+        (Kind.JIRA, "project"): (r"[A-Z][A-Z0-9_]+", "PAY"),
+        (Kind.SLACK, "channel"): (r"[^\s#@:/]+", "payments-dev, without #"),
+        (Kind.SLACK, "usergroup"): (r"[^\s#@:/]+", "payments-engineers, without @"),
+        (Kind.VAULT, "login"): (r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", "userpass"),
+        (Kind.VAULT, "group"): (r"[A-Za-z0-9._-]+", "payments-dev"),
+    }
+)
+
+#: The kinds of account that a resource can admit at all, where that is more than full members.
+_ADMITS: Mapping[tuple[Kind, str], frozenset[AccountKind]] = MappingProxyType(
+    {
+        (Kind.GITHUB, "repo"): frozenset({AccountKind.MEMBER, AccountKind.OUTSIDE_COLLABORATOR}),
+        (Kind.SLACK, "channel"): frozenset({AccountKind.MEMBER, AccountKind.GUEST, AccountKind.SINGLE_CHANNEL_GUEST}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Policy files as read, before anything is known about how they fit together."""
+
+    systems: Mapping[str, Kind]
+    facts: Mapping[str, FactSpec]
+    resources: Mapping[Resource, ResourceSpec]
+    roles: Mapping[str, Role]
+    playbooks: Mapping[str, Playbook]
+    rules: frozenset[str]
+    cases: tuple[Case, ...]
+    unread: frozenset[str] = frozenset()
+
+    def scale(self, resource: Resource) -> Scale | None:
+        """The levels of a resource; None where its system or type is unknown."""
+        kind = self.systems.get(resource.system)
+        return SCALES.get((kind, resource.type)) if kind is not None else None
+
+    def lines(self) -> Iterator[tuple[Role, Entitlement]]:
+        """Every line of every role."""
+        return ((role, line) for role in self.roles.values() for line in role.entitlements)
+
+
+def _each_resource_exists_on_its_system(draft: Draft, notes: Notes) -> None:
+    for resource, spec in draft.resources.items():
+        kind = draft.systems.get(resource.system)
+        if kind is None:
+            hint = did_you_mean(resource.system, draft.systems)
+            notes.add(spec.source, f"{resource} is on the system {resource.system!r}, which isn't configured.{hint}")
+        elif (kind, resource.type) not in SCALES:
+            types = [type_ for of, type_ in SCALES if of is kind]
+            hint = did_you_mean(resource.type, types)
+            notes.add(spec.source, f"{resource}: {_LABEL[kind]} has no type of resource {resource.type!r}.{hint}")
+        else:
+            _name_fits(kind, spec, notes)
+
+
+def _name_fits(kind: Kind, spec: ResourceSpec, notes: Notes) -> None:
+    resource = spec.resource
+    pattern, example = _NAMES[kind, resource.type]
+    if not re.fullmatch(pattern, resource.name):
+        notes.add(spec.source, f"{resource.name!r} is no {_LABEL[kind]} {resource.type} name. Write it like {example}.")
+
+
+def _each_resource_admits_what_its_system_can(draft: Draft, notes: Notes) -> None:
+    for resource, spec in draft.resources.items():
+        kind = draft.systems.get(resource.system)
+        if kind is None or draft.scale(resource) is None:
+            continue
+        possible = _ADMITS.get((kind, resource.type), frozenset({AccountKind.MEMBER}))
+        wrong = ", ".join(sorted(spec.admits - possible))
+        if wrong:
+            can = ", ".join(sorted(possible))
+            notes.add(spec.source, f"{resource} admits {wrong}; a {_LABEL[kind]} {resource.type} takes {can} only.")
+
+
+def _foundations_are_shared(draft: Draft, notes: Notes) -> None:
+    for resource, spec in draft.resources.items():
+        if spec.exclusive and resource.type in ("org", "login"):
+            notes.add(
+                spec.source,
+                f"{resource} is exclusive, so everybody else in it would count as drift. Delete exclusive: true.",
+            )
+
+
+def _levels_are_declared_where_the_system_has_none(draft: Draft, notes: Notes) -> None:
+    for resource, spec in draft.resources.items():
+        scale = draft.scale(resource)
+        if scale is not None and scale.open and not spec.levels:
+            notes.add(spec.source, f"{resource} needs levels: the names of its roles that may be granted.")
+        elif scale is not None and not scale.open and spec.levels:
+            notes.add(
+                spec.source, f"{resource} can't have levels of its own; {_levels(draft, resource)}. Delete levels."
+            )
+
+
+def _levels(draft: Draft, resource: Resource) -> str:
+    """What levels a resource has, in words."""
+    scale, spec = draft.scale(resource), draft.resources.get(resource)
+    if scale is not None and scale.open:
+        return f"{resource} has {', '.join(spec.levels) if spec else 'none'}, by resources.yaml"
+    label = _LABEL[draft.systems[resource.system]]
+    return f"a {label} {resource.type} has {', '.join(scale.levels if scale else ())}"
+
+
+def _check_level(draft: Draft, resource: Resource, level: str, verb: str, source: Source, notes: Notes) -> None:
+    """Notes a resource that isn't declared, and a level that it doesn't have."""
+    spec, scale = draft.resources.get(resource), draft.scale(resource)
+    if spec is None:
+        if "resources.yaml" not in draft.unread:
+            hint = did_you_mean(str(resource), map(str, draft.resources)) if draft.resources else ""
+            notes.add(source, f"{verb} {resource}, which resources.yaml doesn't declare.{_one(hint)}")
+        return
+    known = () if scale is None else spec.levels if scale.open else scale.levels
+    if scale is not None and level not in known and known:
+        hint = _one(did_you_mean(level, known))
+        notes.add(source, f"{verb} level {level!r} on {resource}; {_levels(draft, resource)}.{hint}")
+
+
+def _one(hint: str) -> str:
+    """A hint only where it names a single candidate: the whole list would repeat a file."""
+    return hint if hint.startswith(" Did") else ""
+
+
+def _each_grant_is_of_a_declared_level(draft: Draft, notes: Notes) -> None:
+    for _, line in draft.lines():
+        _check_level(draft, line.resource, line.level, "grants", line.source, notes)
+
+
+def _each_resource_is_used(draft: Draft, notes: Notes) -> None:
+    if any(file.startswith("roles/") for file in draft.unread):
+        return
+    used = {line.resource for _, line in draft.lines()}
+    for resource, spec in draft.resources.items():
+        if resource not in used:
+            hint = did_you_mean(str(resource), map(str, used - draft.resources.keys()))
+            way_out = hint if hint.startswith(" Did") else " Use it or delete it."
+            notes.add(spec.source, f"resource {resource} is declared but no role uses it.{way_out}")
+
+
+def _check_facts(names: Iterable[str], milestone: bool | None, source: Source, draft: Draft, notes: Notes) -> None:
+    if "facts.yaml" in draft.unread:
+        return
+    for name in names:
+        spec = draft.facts.get(name)
+        if spec is None:
+            notes.add(source, f"{name} is no fact that facts.yaml declares.{did_you_mean(name, draft.facts)}")
+        elif milestone is not None and spec.milestone is not milestone:
+            wrong, right = ("a milestone", "after:") if spec.milestone else ("a prerequisite", "needs:")
+            notes.add(source, f"{name} is {wrong} by facts.yaml:{spec.source.line}; it belongs under {right}")
+
+
+def _each_condition_is_a_known_fact(draft: Draft, notes: Notes) -> None:
+    for _, line in draft.lines():
+        _check_facts(line.needs, False, line.source, draft, notes)
+        _check_facts((line.after,) if line.after else (), True, line.source, draft, notes)
+
+
+def _each_gate_is_a_known_fact(draft: Draft, notes: Notes) -> None:
+    for playbook in draft.playbooks.values():
+        for stage in playbook.stages.values():
+            _check_facts((*stage.enter, *stage.leave), None, stage.source, draft, notes)
+
+
+def _each_role_has_its_playbook(draft: Draft, notes: Notes) -> None:
+    if any(file.startswith("playbooks/") for file in draft.unread):
+        return
+    for role in draft.roles.values():
+        if role.playbook not in draft.playbooks:
+            hint = did_you_mean(role.playbook, draft.playbooks) or f" Add playbooks/{role.playbook}.yaml."
+            notes.add(role.source, f"role {role.name} follows the playbook {role.playbook!r}, which isn't there.{hint}")
+
+
+def _covers(first: Entitlement, other: Entitlement) -> bool:
+    """Whether whoever gets `other` has `first` by then."""
+    return (
+        other.phase.reaches(first.phase) and first.after in (None, other.after) and set(first.needs) <= set(other.needs)
+    )
+
+
+def _each_grant_adds_something(draft: Draft, notes: Notes) -> None:
+    for role in draft.roles.values():
+        for index, line in enumerate(role.entitlements):
+            scale = draft.scale(line.resource)
+            for other in role.entitlements[:index]:
+                if scale is None or other.resource != line.resource or not _covers(other, line):
+                    continue
+                enough = other.level == line.level or (
+                    not scale.open and scale.rank(other.level) > scale.rank(line.level)
+                )
+                if enough:
+                    given = f"line {other.source.line} gives {other.level} already, from {other.phase}"
+                    notes.add(line.source, f"grants {line.level} on {line.resource}, but {given}. Delete one.")
+
+
+def _foundation(draft: Draft, line: Entitlement) -> str | None:
+    """What must be held for a grant to work: a resource's beginning, or None."""
+    resource, kind = line.resource, draft.systems.get(line.resource.system)
+    spec = draft.resources.get(resource)
+    if kind is Kind.GITHUB and resource.type in ("team", "repo"):
+        outside = spec is not None and AccountKind.OUTSIDE_COLLABORATOR in spec.admits
+        return None if outside else f"{resource.system}:org:{resource.name.partition('/')[0]}"
+    if kind is Kind.VAULT and resource.type == "group":
+        return f"{resource.system}:login:"
+    return None
+
+
+def _each_grant_stands_on_its_foundation(draft: Draft, notes: Notes) -> None:
+    for role, line in draft.lines():
+        below = _foundation(draft, line)
+        if below is None:
+            continue
+        if not any(_rests(other, below) and _covers(other, line) for other in role.entitlements):
+            name = below + ("MOUNT" if below.endswith(":") else "")
+            notes.add(
+                line.source,
+                f"grants {line.resource} from {line.phase}, but {role.name} doesn't hold {name} by then"
+                " (same conditions, same phase or earlier). Grant that first.",
+            )
+
+
+def _rests(other: Entitlement, below: str) -> bool:
+    name = str(other.resource)
+    return name.startswith(below) if below.endswith(":") else name.lower() == below.lower()
+
+
+def _each_case_speaks_of_what_exists(draft: Draft, notes: Notes) -> None:
+    for case in draft.cases:
+        if case.role not in draft.roles and not any(file.startswith("roles/") for file in draft.unread):
+            hint = did_you_mean(case.role, draft.roles)
+            notes.add(case.source, f"test {case.name!r} is given the role {case.role!r}, which isn't there.{hint}")
+        _check_facts(case.facts, False, case.source, draft, notes)
+        _check_facts(case.milestones, True, case.source, draft, notes)
+        for holds in (*case.expect, *case.suppose):
+            _check_level(draft, holds.resource, holds.level, "names", holds.source, notes)
+        for rule in case.refused:
+            if rule not in draft.rules:
+                hint = did_you_mean(rule, draft.rules)
+                notes.add(case.source, f"test {case.name!r} names the guardrail {rule!r}, which isn't there.{hint}")
+
+
+Check = Callable[[Draft, Notes], None]
+
+CHECKS: tuple[Check, ...] = (
+    _each_resource_exists_on_its_system,
+    _each_resource_admits_what_its_system_can,
+    _foundations_are_shared,
+    _levels_are_declared_where_the_system_has_none,
+    _each_grant_is_of_a_declared_level,
+    _each_resource_is_used,
+    _each_condition_is_a_known_fact,
+    _each_gate_is_a_known_fact,
+    _each_role_has_its_playbook,
+    _each_grant_adds_something,
+    _each_grant_stands_on_its_foundation,
+    _each_case_speaks_of_what_exists,
+)

@@ -1,0 +1,145 @@
+"""The terms that policy files are written in, as frozen values. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from onboard.model import AccountKind, Classification, EngagementModel, Entitlement, Phase, Resource, Source
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSpec:
+    """A resource that may be granted: who owns it, how sensitive it is, which kinds of account it admits.
+
+    `exclusive` says that nobody but those whom the policies name may hold it. `levels` are the levels of a resource
+    whose scale is open (the roles of a Jira project), empty elsewhere.
+    """
+
+    resource: Resource
+    owner: str
+    classification: Classification
+    source: Source
+    tags: frozenset[str] = frozenset()
+    admits: frozenset[AccountKind] = frozenset({AccountKind.MEMBER})
+    exclusive: bool = False
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FactSpec:
+    """A fact that policies may ask for.
+
+    A milestone belongs to an assignment and stays reached; any other fact (an NDA, a training) belongs to the person
+    and may lapse.
+    """
+
+    name: str
+    title: str
+    milestone: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role: its entitlements in the order of their phases, and after how many days at most they end."""
+
+    name: str
+    title: str
+    because: str
+    entitlements: tuple[Entitlement, ...]
+    source: Source
+    playbook: str = "default"
+    max_days: int | None = None
+
+    def carried(self, phase: Phase) -> tuple[Entitlement, ...]:
+        """What the role carries in a phase: what begins there and what the phases before it gave."""
+        return tuple(line for line in self.entitlements if phase.reaches(line.phase))
+
+
+class Host(StrEnum):
+    """Who of an engagement holds a session."""
+
+    SPONSOR = "sponsor"
+    PRODUCT_OWNER = "product-owner"
+    VENDOR_LEAD = "vendor-lead"
+    COMPANY_LEAD = "company-lead"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A knowledge-transfer session: with whom, and how long in minutes."""
+
+    name: str
+    title: str
+    held_with: Host
+    minutes: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A starter task."""
+
+    name: str
+    title: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What happens in a phase besides access, and its gates: facts needed to enter it, and to leave it for the next."""
+
+    phase: Phase
+    source: Source
+    sessions: tuple[Session, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    enter: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """A stage for every phase."""
+
+    name: str
+    title: str
+    stages: Mapping[Phase, Stage]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """A line of a policy test: `github:repo:acme/docs pull`."""
+
+    resource: Resource
+    level: str
+    source: Source
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.level}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A policy test: given a person in a role and phase with these facts, exactly these grants, or these refusals.
+
+    `facts` gives each prerequisite's last day, None for without end. `suppose` adds grants as if the role had them, to
+    test a guardrail.
+    """
+
+    name: str
+    role: str
+    phase: Phase
+    model: EngagementModel
+    classification: Classification
+    on: date
+    expect: tuple[Holds, ...]
+    refused: tuple[str, ...]
+    source: Source
+    facts: Mapping[str, date | None] = field(default_factory=lambda: MappingProxyType({}))
+    milestones: tuple[str, ...] = ()
+    suppose: tuple[Holds, ...] = ()
