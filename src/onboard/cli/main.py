@@ -1,0 +1,87 @@
+"""The command line: `onboard`. Nothing heavy is imported here or in the command modules before a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import onboard
+from onboard.cli import output
+from onboard.errors import OnboardError
+
+REPORT_TO = "the people who maintain onboard for you, or its issue tracker"
+
+
+class Commands(TyperGroup):
+    """Turns our own errors into a message on stderr and their exit code, whoever runs the application."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises typer.Exit with the code that errors.py gives the error."""
+        try:
+            return super().invoke(ctx)
+        except OnboardError as error:
+            if type(error) is OnboardError:
+                raise
+            output.complain(error)
+            raise typer.Exit(error.exit_code) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="onboard",
+    help="Gives outsourced engineers exactly the access they need on GitHub, Jira, Slack and Vault, and takes it back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"onboard {onboard.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code.
+
+    What isn't an error of ours is a fault: exit code 1, how to report it, and the traceback in a file (on the screen
+    with ONBOARD_DEBUG=1).
+    """
+    try:
+        app(prog_name="onboard")
+    except Exception as error:  # noqa: BLE001 - the last line of defence; the whole traceback is kept
+        sys.exit(_fault(error))
+
+
+def _fault(error: Exception) -> int:
+    text = "".join(traceback.format_exception(error))
+    if os.environ.get("ONBOARD_DEBUG") == "1":
+        sys.stderr.write(text)
+        return 1
+    handle, path = tempfile.mkstemp(prefix="onboard-fault-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"onboard {onboard.__version__}, Python {sys.version}\n\n{text}")
+    sys.stderr.write(
+        f"onboard failed unexpectedly ({type(error).__name__}). That is a fault of onboard's, not yours.\n"
+        f"Details are in {Path(path)} (read by you only; look through it for names before passing it on).\n"
+        f"Please report it with that file to {REPORT_TO}. Running the same command again is safe.\n"
+    )
+    return 1

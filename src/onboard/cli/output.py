@@ -1,0 +1,109 @@
+"""How commands speak: plain text when piped, colour on a terminal, JSON when asked, errors on stderr.
+
+Nothing printed here is read as markup: what comes from people and systems is shown as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence, Set
+from datetime import date, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from onboard.errors import BadInput, OnboardError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: What every command that reads takes.
+Json = Annotated[bool, typer.Option("--json", help="The same facts as JSON.")]
+
+#: Exit codes in the order in which they win when several apply.
+PRECEDENCE = (1, 2, 5, 3, 4, 6)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on stdout or stderr as it is now; NO_COLOR, COLUMNS and whether it is a terminal are respected."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def say(text: str = "", *, style: str = "") -> None:
+    """One line (or several) to stdout; long ones are left to the terminal, so that they can be copied whole."""
+    console().print(text, style=style or None, soft_wrap=True)
+
+
+def next_step(command: str) -> None:
+    """The last line of a command: what to do now."""
+    say()
+    say(f"Next: {command}", style="bold")
+
+
+def table(rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, indent: int = 2) -> None:
+    """Aligned columns without lines, fitted to the width; the last column wraps under itself."""
+    from rich.padding import Padding
+    from rich.table import Table
+
+    rows = list(rows)
+    grid = Table(box=None, show_header=bool(headings), padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for number in range(max(map(len, [*rows, headings]), default=0)):
+        grid.add_column(headings[number] if headings else "", overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    lines = console()
+    with lines.capture() as captured:
+        lines.print(Padding(grid, (0, 0, 0, indent)))
+    for line in captured.get().splitlines():
+        sys.stdout.write(f"{line.rstrip()}\n")
+
+
+def emit_json(value: object) -> None:
+    """One JSON document to stdout: dataclasses as objects, dates in ISO 8601, sets sorted."""
+    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case Enum():
+            return value.value
+        case Mapping():
+            return {str(key): inner for key, inner in value.items()}
+        case Set():
+            return sorted(value, key=str)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)
+
+
+def complain(error: OnboardError) -> None:
+    """Say on stderr what went wrong and what to do; for bad input every problem, and that nothing was changed."""
+    lines = console(stderr=True)
+    if not isinstance(error, BadInput):
+        lines.print(str(error), soft_wrap=True)
+        return
+    for problem in error.problems:
+        lines.print(str(problem), soft_wrap=True)
+    if len(error.problems) > 1:
+        files = {problem.file for problem in error.problems if problem.file}
+        where = f" in {count(len(files), 'file')}" if files else ""
+        lines.print(f"{count(len(error.problems), 'problem')}{where}; nothing was changed.")
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """"1 problem", "3 problems"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def leave(*codes: int) -> None:
+    """End the command with the first of these exit codes in their order of precedence; 0 if all are 0."""
+    code = next((code for code in PRECEDENCE if code in codes), 0)
+    if code:
+        raise typer.Exit(code)

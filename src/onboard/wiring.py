@@ -1,0 +1,269 @@
+"""From settings to collaborators: the only place that builds clients, and the only one that opens a secret.
+
+What reads and what writes is built from different credentials. A system whose client can't be built (its credential is
+in a Vault that doesn't answer, say) takes part as one that fails with that reason, so that the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from onboard.connectors.base import Health, Reader, Scope, Writer
+from onboard.errors import BadInput, OnboardError, Refused, SystemFailed, SystemRefused
+from onboard.model import Account, Kind, Observation, Receipt, Resource
+from onboard.settings import (
+    VAULT_REFERENCE,
+    GitHubSettings,
+    JiraSettings,
+    Purpose,
+    Settings,
+    SlackSettings,
+    SystemSettings,
+    VaultSettings,
+    lacking,
+)
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from onboard.ledger import Ledger
+    from onboard.policy.catalogue import Policy
+
+Clock = Callable[[], datetime]
+_Client = TypeVar("_Client")
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that the rooms above are handed. It holds no credential that could change a system."""
+
+    settings: Settings
+    ledger: Ledger
+    policy: Policy
+    readers: Mapping[str, Reader]
+    clock: Clock
+
+    def writers(self) -> Mapping[str, Writer]:
+        """By system, built now, from the credentials for writing. Only what applies calls this.
+
+        A system without them is here too: each call to it raises SystemRefused, saying which setting is missing.
+        """
+        return writers(self.settings, self.clock)
+
+
+def build(settings: Settings, clock: Clock) -> Services:
+    """Open the ledger, load the policy, build the readers. Raises BadInput where one of them is set up wrongly."""
+    settings.require("reading")
+    return Services(settings, open_ledger(settings, clock), load_policy(settings), readers(settings, clock), clock)
+
+
+def open_ledger(settings: Settings, clock: Clock) -> Ledger:
+    """The ledger that the settings name. Raises BadInput for a wrong address, SystemFailed where it doesn't answer."""
+    from onboard.ledger import Ledger
+
+    return Ledger.open(settings.ledger_url.get_secret_value(), clock)
+
+
+def load_policy(settings: Settings) -> Policy:
+    """The policies in force: the configured folder, or the starter policies. Raises BadInput with every problem."""
+    from onboard.policy import catalogue
+
+    return catalogue.load(settings.policies or starter_policies(), settings.kinds)
+
+
+def starter_policies() -> Path:
+    """The folder of policies that comes with onboard: inside the wheel, or at the top of a checkout."""
+    import onboard
+
+    package = Path(onboard.__file__).parent
+    packaged = package / "policies"
+    return packaged if packaged.is_dir() else package.parents[1] / "policies"
+
+
+def readers(settings: Settings, clock: Clock) -> dict[str, Reader]:
+    """The reader of every system; where one can't be built, one by which everything is unknown."""
+    purse = _Purse(settings, clock, "reading")
+    return {name: _or(UnavailableReader, _reader, name, system, purse) for name, system in settings.systems.items()}
+
+
+def writers(settings: Settings, clock: Clock) -> dict[str, Writer]:
+    """The writer of every system; where one can't be built, one that refuses every call with the reason."""
+    purse = _Purse(settings, clock, "writing")
+    return {name: _or(UnavailableWriter, _writer, name, system, purse) for name, system in settings.systems.items()}
+
+
+class _Purse:
+    """Opens secrets for one purpose, logging in to Vault at most once: an AppRole's secret id may be single-use."""
+
+    def __init__(self, settings: Settings, clock: Clock, purpose: Purpose) -> None:
+        self.clock = clock
+        self.purpose: Purpose = purpose
+        self._settings = settings
+        self._tokens: dict[str, SecretStr] = {}
+
+    def open(self, secret: SecretStr | None) -> SecretStr:
+        """The secret itself, fetched from Vault where it is a reference. Raises SystemFailed, Refused, BadInput."""
+        if secret is None:
+            raise OnboardError("a credential was asked for that the settings don't hold")
+        text = secret.get_secret_value()
+        if not text.startswith(VAULT_REFERENCE):
+            return secret
+        path, _, field = text.removeprefix(VAULT_REFERENCE).partition("#")
+        name, vault = self._keeper()
+        return _fetch(name, vault, self.vault_token(name, vault), path, field, self.clock)
+
+    def vault_token(self, name: str, vault: VaultSettings) -> SecretStr:
+        """The token to work with on that Vault: as given, or by logging in with the AppRole."""
+        reads = self.purpose == "reading"
+        token = vault.read_token if reads else vault.token
+        if name not in self._tokens and token is None:
+            from onboard.connectors.vault_login import vault_login
+
+            role, secret = (vault.read_role_id, vault.read_secret_id) if reads else (vault.role_id, vault.secret_id)
+            if role is None or secret is None:
+                raise BadInput.one(lacking(name, self.purpose, vault.lacks(self.purpose)))
+            self._tokens[name] = vault_login(vault.addr, role, secret, vault.namespace, clock=self.clock)
+        return token or self._tokens[name]
+
+    def _keeper(self) -> tuple[str, VaultSettings]:
+        """The Vault that secrets are kept in: the one named vault, or the only one."""
+        vaults = {name: s for name, s in self._settings.systems.items() if isinstance(s, VaultSettings)}
+        name = "vault" if "vault" in vaults or len(vaults) != 1 else next(iter(vaults))
+        if name not in vaults:
+            raise BadInput.one("A secret is kept in Vault, but no system named vault is configured: see onboard init.")
+        return name, vaults[name]
+
+
+def _fetch(name: str, vault: VaultSettings, token: SecretStr, path: str, field: str, clock: Clock) -> SecretStr:
+    """One field of a secret, of KV 2 or 1 (GET /v1/PATH)."""
+    from pydantic import SecretStr
+
+    from onboard.connectors.vault_api import Vault
+
+    client = Vault(name, vault.addr, token, vault.namespace, clock, retry=True)
+    answer = client.find(f"read the secret {path}", lambda c: c.adapter.get(url=f"/v1/{path}"))
+    data = answer.data if answer else {}
+    fields = data["data"] if isinstance(data.get("data"), dict) else data
+    value = fields.get(field)
+    if not isinstance(value, str) or not value:
+        raise SystemRefused(
+            name, f"the secret {path} has no text in the field {field}. Put it there, or correct the reference."
+        )
+    return SecretStr(value)
+
+
+def _reader(name: str, system: SystemSettings, purse: _Purse) -> Reader:
+    clock = purse.clock
+    match system:
+        case GitHubSettings():
+            from onboard.connectors.github import GitHubReader
+
+            return GitHubReader(name, system.base_url, system.org, purse.open(system.read_token), clock)
+        case JiraSettings():
+            from onboard.connectors.jira import JiraReader
+
+            email = system.read_email or system.email
+            return JiraReader(name, system.base_url, email, purse.open(system.read_token), system.deployment, clock)
+        case SlackSettings():
+            from onboard.connectors.slack import SlackReader
+
+            return SlackReader(name, system.base_url, purse.open(system.read_token), clock)
+        case VaultSettings():
+            from onboard.connectors.vault import VaultReader
+
+            token = purse.vault_token(name, system)
+            return VaultReader(name, system.addr, token, system.namespace, clock, system.login_mount)
+
+
+def _writer(name: str, system: SystemSettings, purse: _Purse) -> Writer:
+    clock = purse.clock
+    match system:
+        case GitHubSettings():
+            from onboard.connectors.github import GitHubWriter
+
+            return GitHubWriter(name, system.base_url, system.org, purse.open(system.token), clock)
+        case JiraSettings():
+            from onboard.connectors.jira import JiraWriter
+
+            return JiraWriter(name, system.base_url, system.email, purse.open(system.token), system.deployment, clock)
+        case SlackSettings():
+            from onboard.connectors.slack import SlackWriter
+
+            admin = purse.open(system.admin_token) if system.admin_token else None
+            bot = purse.open(system.bot_token)
+            return SlackWriter(name, system.base_url, bot, admin, system.scim_base_url, clock)
+        case VaultSettings():
+            from onboard.connectors.vault import VaultWriter
+
+            token = purse.vault_token(name, system)
+            return VaultWriter(name, system.addr, token, system.namespace, clock, system.login_mount)
+
+
+def _or(
+    unavailable: Callable[[str, Kind, str, Clock], _Client],
+    make: Callable[[str, SystemSettings, _Purse], _Client],
+    name: str,
+    system: SystemSettings,
+    purse: _Purse,
+) -> _Client:
+    purpose = purse.purpose
+    if alternatives := system.lacks(purpose):
+        return unavailable(name, system.kind, lacking(name, purpose, alternatives), purse.clock)
+    try:
+        return make(name, system, purse)
+    except (SystemFailed, Refused) as failure:
+        return unavailable(name, system.kind, f"its credential for {purpose} can't be had: {failure}", purse.clock)
+
+
+@dataclass(frozen=True)
+class UnavailableReader:
+    """Stands for a system whose reader can't be built: everything there is unknown, for that reason."""
+
+    system: str
+    kind: Kind
+    reason: str
+    clock: Clock
+
+    def read(self, scope: Scope) -> Observation:
+        """Unknown, as a whole."""
+        return Observation(self.system, self.clock(), unknown=self.reason)
+
+    def find_account(self, handle: str) -> Account | None:
+        """Raises SystemFailed: it can't be told."""
+        raise SystemFailed(self.system, self.reason)
+
+    def health(self) -> Health:
+        """Not reachable, and why."""
+        return Health(reachable=False, problem=self.reason)
+
+
+@dataclass(frozen=True)
+class UnavailableWriter:
+    """Stands for a system whose writer can't be built: each call is refused, so nothing took effect there."""
+
+    system: str
+    kind: Kind
+    reason: str
+    clock: Clock
+
+    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+        """Raises SystemRefused."""
+        raise SystemRefused(self.system, self.reason)
+
+    revoke = grant
+
+    def replaces_all(self, resource: Resource) -> bool:
+        """No: it writes nothing."""
+        return False
+
+    def cut_off(self, account: Account) -> Sequence[Receipt]:
+        """Raises SystemRefused."""
+        raise SystemRefused(self.system, self.reason)
+
+    def health(self) -> Health:
+        """Not reachable, and why."""
+        return Health(reachable=False, problem=self.reason)
