@@ -33,6 +33,7 @@ from onboard.connectors.http import (
     status_failure,
     transport,
 )
+from onboard.connectors.loopback import is_loopback
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Resource
 
@@ -179,6 +180,7 @@ def _connect(base_url: str, token: SecretStr) -> _Sdk:
     secure = where.scheme == "https"
     make = HTTPSRequestsConnectionClass if secure else HTTPRequestsConnectionClass
     connection = make(where.hostname or "", where.port, timeout=int(TIMEOUT), retry=0)
+    connection.session.trust_env = not is_loopback(base_url)
     connection.session.hooks["response"].append(_unfollowed)
     return _Sdk(github, connection)
 

@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from onboard.connectors.base import Health
 from onboard.connectors.github_client import LEVELS, GitHubClient
 from onboard.connectors.github_health import health
-from onboard.connectors.http import Answer, Levers, documented, merged
-from onboard.errors import SystemRefused
+from onboard.connectors.http import Answer, documented, merged
+from onboard.connectors.levers import Lever, pull
+from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Kind, Receipt, Resource
 
 _GONE = requests.codes.not_found
@@ -73,20 +74,12 @@ class GitHubWriter:
         """Remove from the organisation, then from every repository at once, then delete every repository invitation.
 
         Leaving the organisation ends every team membership: the teams are gone through only where that failed, and the
-        repositories one by one only where GitHub didn't remove from all at once. Tries all, then raises what failed.
+        collaborations one by one only where GitHub didn't end all at once. Tries all, then raises what failed.
         """
-        levers = Levers(self.system)
         with documented(self.system, "cut off"):
             login = self._login(account)
-        left = levers.pull(partial(self._end_membership, login, self._org))
-        levers.pull(partial(self._uninvite_from_org, account, login))
-        for path in [] if left else levers.attempt(self._teams) or []:
-            levers.pull(partial(self._end_membership, login, path))
-        everywhere = levers.attempt(partial(self._leave_every_repo, login))
-        levers.pull(lambda: everywhere or [])
-        for path in levers.attempt(self._repos) or []:
-            levers.pull(partial(self._uninvite if everywhere is not None else self._leave_repo, account, login, path))
-        return levers.result()
+        steps = (self._leave_org, self._uninvite_from_org, self._leave_repos)
+        return pull(self.system, [partial(self._documented, partial(step, account, login)) for step in steps])
 
     def health(self) -> Health:
         """Whether GitHub answers, as whom, and whether the token can change what it must and no more."""
@@ -150,6 +143,28 @@ class GitHubWriter:
                     receipts += self._delete("delete an invitation", f"{self._org}/invitations/{invitation['id']}")
         return receipts
 
+    def _leave_org(self, _account: Account, login: str | None) -> Sequence[Receipt]:
+        """Leave the organisation; where that fails leave each team, and then tell of the failure."""
+        try:
+            return self._end_membership(login, self._org)
+        except SystemFailed as failure:
+            teams = self._client.pages("list teams", f"{self._org}/teams")
+            paths = [f"{self._org}/teams/{team['slug']}" for team in teams]
+            pull(self.system, [partial(self._end_membership, login, path) for path in paths])
+            raise failure from None
+
+    def _leave_repos(self, account: Account, login: str | None) -> Sequence[Receipt]:
+        """Leave all repositories at once, or else one by one; delete the account's invitation to each in any case."""
+        try:
+            receipts = self._leave_every_repo(login)
+        except SystemFailed:
+            receipts = None
+        step = self._leave_repo if receipts is None else self._uninvite
+        found = self._client.pages("list repositories", f"{self._org}/repos", {"type": "all"})
+        paths = [f"/repos/{self._client.org}/{repository['name']}" for repository in found]
+        each = [partial(self._documented, partial(step, account, login, path)) for path in paths]
+        return [*(receipts or ()), *pull(self.system, each)]
+
     def _leave_every_repo(self, login: str | None) -> list[Receipt] | None:
         """Remove an outside collaborator from all repositories at once; None where GitHub doesn't take it as one."""
         if login is None:
@@ -179,12 +194,9 @@ class GitHubWriter:
         roles = [person["role_name"] for person in people if str(person["id"]) == account.external_id]
         return LEVELS.get(roles[0], roles[0]) if roles else None
 
-    def _teams(self) -> list[str]:
-        return [f"{self._org}/teams/{team['slug']}" for team in self._client.pages("list teams", f"{self._org}/teams")]
-
-    def _repos(self) -> list[str]:
-        found = self._client.pages("list repositories", f"{self._org}/repos", {"type": "all"})
-        return [f"/repos/{self._client.org}/{repository['name']}" for repository in found]
+    def _documented(self, lever: Lever) -> Sequence[Receipt]:
+        with documented(self.system, "cut off"):
+            return lever()
 
     def _receipt(self, answer: Answer, status: str, *, changed: bool = True) -> Receipt:
         request_id = answer.headers.get("x-github-request-id")

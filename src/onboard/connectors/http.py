@@ -81,44 +81,6 @@ class PerThread(Generic[T]):
         return client
 
 
-class Levers:
-    """Pulls one lever after another, whatever became of those before, and says at the end what failed."""
-
-    def __init__(self, system: str) -> None:
-        self._system = system
-        self._receipts: list[Receipt] = []
-        self._failures: list[SystemFailed] = []
-
-    def attempt(self, call: Callable[[], T]) -> T | None:
-        """What `call` returns; None where it failed, which is kept for the end."""
-        try:
-            return call()
-        except SystemFailed as failure:
-            self._failures.append(failure)
-        except MALFORMED:
-            self._failures.append(SystemFailed(self._system, malformed("cut off"), uncertain=True))
-        return None
-
-    def pull(self, lever: Callable[[], Sequence[Receipt]]) -> bool:
-        """Pull one and keep its receipts; False where it failed."""
-        receipts = self.attempt(lever)
-        self._receipts += receipts or ()
-        return receipts is not None
-
-    def result(self) -> Sequence[Receipt]:
-        """All receipts. Raises SystemFailed naming every failure once, uncertain if any of them is."""
-        if not self._failures:
-            return tuple(self._receipts)
-        reasons = dict.fromkeys(failure.reason for failure in self._failures)
-        waits = [failure.retry_after for failure in self._failures if failure.retry_after is not None]
-        raise SystemFailed(
-            self._system,
-            f"{len(self._receipts)} steps of the cut-off done, {len(self._failures)} failed. {' '.join(reasons)}",
-            uncertain=any(failure.uncertain for failure in self._failures),
-            retry_after=max(waits, default=None),
-        )
-
-
 def merged(receipts: Sequence[Receipt], at: datetime) -> Receipt:
     """One receipt for several writes: the last that changed something; without one, that it was so already."""
     changed = [receipt for receipt in receipts if receipt.changed]
