@@ -53,7 +53,7 @@ class GitHubWriter:
                 return self._grant_repo(account, login, resource.name, path, level)
             return self._grant_membership(login, resource.name, path, level)
 
-    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:  # noqa: ARG002 (one level at a time)
+    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
         """Take away whatever the account holds on the resource, and every invitation to it, expired ones included."""
         path = self._client.path_of(resource)
         with documented(self.system, f"revoke {resource}"):
@@ -66,7 +66,7 @@ class GitHubWriter:
                 receipts = [*self._end_membership(login, path), *self._uninvite_from_org(account, login)]
         return merged(receipts, self._client.clock())
 
-    def replaces_all(self, resource: Resource) -> bool:  # noqa: ARG002 (true of none)
+    def replaces_all(self, resource: Resource) -> bool:
         """Never: GitHub changes one member at a time."""
         return False
 
