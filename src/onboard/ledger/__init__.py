@@ -1,0 +1,27 @@
+"""What happened, kept for good: the journal, the register read from it, and personal data beside it."""
+
+from onboard.ledger import records
+from onboard.ledger.entries import Entry, Head, Record
+from onboard.ledger.journal import Journal
+from onboard.ledger.leases import Lease, Leases
+from onboard.ledger.people import Identity, People, Profile
+from onboard.ledger.records import ChangeRecord, Result
+from onboard.ledger.register import Register
+from onboard.ledger.store import Ledger
+
+__all__ = [
+    "ChangeRecord",
+    "Entry",
+    "Head",
+    "Identity",
+    "Journal",
+    "Lease",
+    "Leases",
+    "Ledger",
+    "People",
+    "Profile",
+    "Record",
+    "Register",
+    "Result",
+    "records",
+]

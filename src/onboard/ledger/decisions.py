@@ -1,0 +1,168 @@
+"""What was proposed, approved, refused and applied, and which policy is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from onboard.errors import BadInput
+from onboard.ledger.entries import Entry
+from onboard.ledger.indexing import extended
+from onboard.model import Actor
+
+#: How much of a digest names a proposal.
+SHORTEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What was proposed for one person. `terms` is all that the digest stands for, as it was recorded.
+
+    `settled` is "applied" or "refused" where that came after the (last) proposal of this digest.
+    """
+
+    entry: int
+    at: datetime
+    actor: Actor
+    digest: str
+    person: str
+    authority: str
+    policy: str
+    terms: Mapping[str, Any]
+    settled: str | None = None
+
+    @property
+    def engagement(self) -> str | None:
+        """The engagement that it is about, where it is about one."""
+        return self.terms.get("engagement")
+
+    @property
+    def changes(self) -> tuple[Mapping[str, Any], ...]:
+        """The changes as recorded."""
+        return tuple(self.terms["changes"])
+
+    @property
+    def refused(self) -> bool:
+        """Whether somebody refused it."""
+        return self.settled == "refused"
+
+    @property
+    def applied(self) -> bool:
+        """Whether it was carried out."""
+        return self.settled == "applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Somebody approved a digest, in a capacity, accepting hazards by name."""
+
+    entry: int
+    at: datetime
+    actor: Actor
+    digest: str
+    as_role: str
+    accepts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A digest was applied or refused: what was approved before no longer counts."""
+
+    entry: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Proposals (the last), approvals and settlements by digest; by person the newest digest that needs an approval."""
+
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+    approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
+    settlements: Mapping[str, tuple[Settlement, ...]] = field(default_factory=dict)
+    newest: Mapping[str, str] = field(default_factory=dict)
+    policy: str | None = None
+
+    def advance(self, entries: Iterable[Entry]) -> Decisions:
+        """These decisions and the ones that follow."""
+        proposals: dict[str, Proposal] = {}
+        newest: dict[str, str] = {}
+        approvals: dict[str, list[Approval]] = {}
+        settlements: dict[str, list[Settlement]] = {}
+        policy = self.policy
+        for entry in entries:
+            match entry.kind:
+                case "policy":
+                    policy = entry.body["hash"]
+                case "proposed":
+                    proposal = _proposal(entry)
+                    proposals[proposal.digest] = proposal
+                    if proposal.authority == "approval":
+                        newest[proposal.person] = proposal.digest
+                case "approved":
+                    approvals.setdefault(entry.body["digest"], []).append(_approval(entry))
+                case "applied" | "refused":
+                    settlements.setdefault(entry.body["digest"], []).append(Settlement(entry.seq, entry.kind))
+        return Decisions(
+            MappingProxyType({**self.proposals, **proposals}),
+            extended(self.approvals, approvals),
+            extended(self.settlements, settlements),
+            MappingProxyType({**self.newest, **newest}),
+            policy,
+        )
+
+    def proposal(self, digest: str) -> Proposal:
+        """The proposal whose digest begins so. Raises BadInput where there is none, or more than one."""
+        exact = [digest] if digest in self.proposals else []
+        found = exact or [known for known in self.proposals if len(digest) >= SHORTEST and known.startswith(digest)]
+        if len(found) > 1:
+            raise BadInput.one(f"{digest} begins {len(found)} plans: {', '.join(d[:16] for d in sorted(found))}.")
+        if not found:
+            expected = f"Expected at least the first {SHORTEST} characters of a plan's digest."
+            raise BadInput.one(f"No plan {digest!r} was ever proposed. {expected}")
+        return self._settled(self.proposals[found[0]])
+
+    def open(self) -> Iterator[Proposal]:
+        """Of each person the newest proposal that needs an approval, unless it was applied or refused."""
+        newest = (self._settled(self.proposals[digest]) for digest in self.newest.values())
+        return (proposal for proposal in newest if proposal.settled is None)
+
+    def unspent(self, digest: str) -> tuple[Approval, ...]:
+        """The approvals that count: given since the digest was last applied or refused."""
+        return self.approvals_between(digest, self.last_settled(digest), None)
+
+    def approvals_between(self, digest: str, after: int, before: int | None) -> tuple[Approval, ...]:
+        """The approvals recorded after one entry and before another."""
+        given = self.approvals.get(digest, ())
+        return tuple(a for a in given if a.entry > after and (before is None or a.entry < before))
+
+    def last_settled(self, digest: str, before: int | None = None, how: str | None = None) -> int:
+        """The last entry (before another) by which a digest was applied or refused; 0 for never."""
+        known = self.settlements.get(digest, ())
+        fits = [s.entry for s in known if (before is None or s.entry < before) and how in (None, s.how)]
+        return max(fits, default=0)
+
+    def _settled(self, proposal: Proposal) -> Proposal:
+        later = [s for s in self.settlements.get(proposal.digest, ()) if s.entry > proposal.entry]
+        return replace(proposal, settled=later[-1].how) if later else proposal
+
+
+def _proposal(entry: Entry) -> Proposal:
+    terms = {name: value for name, value in entry.body.items() if name != "digest"}
+    return Proposal(
+        entry.seq,
+        entry.at,
+        entry.actor,
+        entry.body["digest"],
+        terms["person"],
+        terms["authority"],
+        terms["policy"],
+        MappingProxyType(terms),
+    )
+
+
+def _approval(entry: Entry) -> Approval:
+    body = entry.body
+    return Approval(entry.seq, entry.at, entry.actor, body["digest"], body["as_role"], frozenset(body["accepts"]))

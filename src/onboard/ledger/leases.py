@@ -1,0 +1,125 @@
+"""Leases: at most one worker at a time acts on a person, or rewrites a container's whole membership.
+
+A lease ends by itself, so a worker that was killed blocks nobody for long. A worker that was merely slow finds out by
+`check` before it acts; each taking of a key gets a larger token than any before, so that a late one can be told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from onboard.errors import Waiting
+from onboard.ledger.database import Database
+from onboard.ledger.tables import leases
+
+#: Seconds between two looks at a lease that somebody else holds.
+POLL = 0.05
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Keys that are held together: their fencing tokens, by key."""
+
+    tokens: Mapping[str, int]
+    owner: str
+    ttl: timedelta
+    database: Database
+    clock: Callable[[], datetime]
+
+    def check(self) -> None:
+        """Raises Waiting where a key is no longer held: the lease ran out, or somebody has taken it over."""
+        with self.database.reading() as connection:
+            self._check(connection)
+
+    def renew(self) -> None:
+        """Hold the keys for the whole time to live again, from now. Raises as `check`."""
+        with self.database.writing() as connection:
+            self._check(connection)
+            connection.execute(
+                update(leases).where(leases.c.key.in_(self.tokens)).values(expires=_micros(self.clock() + self.ttl))
+            )
+
+    def release(self) -> None:
+        """Let go of the keys that are still held."""
+        with self.database.writing() as connection:
+            for key, token in self.tokens.items():
+                ours = (leases.c.key == key) & (leases.c.token == token)
+                connection.execute(update(leases).where(ours).values(owner=None, expires=0))
+
+    def _check(self, connection: Connection) -> None:
+        now = _micros(self.clock())
+        rows = _rows(connection, self.tokens)
+        for key, token in self.tokens.items():
+            if rows[key].token != token:
+                raise Waiting(f"{key} was taken over by {rows[key].owner or 'another worker'}: run this again.")
+            if rows[key].expires <= now:
+                raise Waiting(f"The lease on {key} ran out before the work was done: run this again.")
+
+
+class Leases:
+    """Leases in the ledger's database. `pause` waits (seconds) between two looks at a lease that is held."""
+
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._pause = pause
+
+    @contextmanager
+    def hold(self, keys: Iterable[str], owner: str, *, ttl: float, wait: float) -> Iterator[Lease]:
+        """Hold all of these keys or none, for at most `ttl` seconds, having waited at most `wait` seconds for them.
+
+        `owner` tells others who holds them; it doesn't make the lease re-entrant. Raises Waiting, naming the holder.
+        """
+        wanted = sorted(set(keys))
+        waited = 0.0
+        while (taken := self._take(wanted, owner, timedelta(seconds=ttl))) is None:
+            if waited >= wait:
+                raise Waiting(self._held(wanted))
+            self._pause(POLL)
+            waited += POLL
+        try:
+            yield taken
+        finally:
+            taken.release()
+
+    def _take(self, keys: list[str], owner: str, ttl: timedelta) -> Lease | None:
+        with self._database.writing() as connection:
+            now = self._clock()
+            rows = _rows(connection, keys)
+            if any(row.expires > _micros(now) for row in rows.values()):
+                return None
+            tokens = {key: rows[key].token + 1 if key in rows else 1 for key in keys}
+            for key, token in tokens.items():
+                values = {"owner": owner, "token": token, "expires": _micros(now + ttl)}
+                taking = update(leases).where(leases.c.key == key) if key in rows else insert(leases)
+                connection.execute(taking.values(**(values if key in rows else {"key": key, **values})))
+        return Lease(tokens, owner, ttl, self._database, self._clock)
+
+    def _held(self, keys: list[str]) -> str:
+        with self._database.reading() as connection:
+            rows = _rows(connection, keys)
+        held = [row for row in rows.values() if row.owner]
+        who = "; ".join(f"{row.key} is held by {row.owner} until {_time(row.expires)} at the latest" for row in held)
+        return f"{who or ', '.join(keys) + ' was held by another worker'}. Run this again then; nothing was changed."
+
+
+def _rows(connection: Connection, keys: Iterable[str]) -> dict[str, Row[tuple[str, str | None, int, int]]]:
+    wanted = select(leases).where(leases.c.key.in_(list(keys))).order_by(leases.c.key)
+    return {row.key: row for row in connection.execute(wanted)}
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _time(micros: int) -> str:
+    return f"{_EPOCH + timedelta(microseconds=micros):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,266 @@
+"""Personal data, beside the journal and under a key per person. Destroying the key erases the person.
+
+Everything is encrypted with the person's own key (Fernet: AES-128-CBC and HMAC-SHA256). What must be unique or found by
+its value stands in an index under a keyed hash, which is no use without the ledger's own key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from cryptography.fernet import Fernet
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+
+from onboard.errors import BadInput, Problem
+from onboard.ledger.database import Database
+from onboard.ledger.tables import ledger_keys, person_data, person_index, person_keys
+
+PROFILE = "profile"
+#: What counts as an e-mail address: something, an @, and a domain. Whether it exists only a message can tell.
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_ID_PREFIX = re.compile(r"(?:p-)?([0-9a-f]{4,32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who a person is: name, e-mail address, and by system name the handle that people type there."""
+
+    name: str
+    email: str
+    handles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Identity(NamedTuple):
+    """Whose an account is, where, under which immutable id (None while it doesn't exist there yet), and its handle."""
+
+    person: str
+    system: str
+    external_id: str | None
+    handle: str
+
+
+class People:
+    """The people that this ledger knows, and what their opaque ids stand for.
+
+    Methods that name a person or account raise BadInput where nothing is known under that id (any more).
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._index_key = _index_key(database)
+
+    def add(self, person: str, profile: Profile) -> None:
+        """Enter a person. Raises BadInput where the id is taken, or as `add_all`."""
+        self.add_all({person: profile})
+
+    def add_all(self, profiles: Mapping[str, Profile]) -> None:
+        """Enter several people, or none of them.
+
+        Raises BadInput with every problem: an id, e-mail address or handle that is taken, a name or address missing.
+        """
+        with self._database.writing() as connection:
+            problems = [
+                text for person, profile in profiles.items() for text in self._enter(connection, person, profile)
+            ]
+            _raise(problems)
+
+    def _enter(self, connection: Connection, person: str, profile: Profile) -> list[str]:
+        if connection.scalar(select(person_keys.c.person).where(person_keys.c.person == person)):
+            return [f"{person} is entered already; change it instead."]
+        connection.execute(insert(person_keys).values(person=person, key=Fernet.generate_key()))
+        self._write(connection, person, PROFILE, _profile_json(profile))
+        return [*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))]
+
+    def update(self, person: str, profile: Profile) -> None:
+        """Replace what is known of a person. Raises BadInput as `add_all`."""
+        with self._database.writing() as connection:
+            self._write(connection, person, PROFILE, _profile_json(profile))
+            mine = (person_index.c.person == person) & (person_index.c.purpose == PROFILE)
+            connection.execute(delete(person_index).where(mine))
+            _raise([*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))])
+
+    def get(self, person: str) -> Profile:
+        """Who a person is."""
+        with self._database.reading() as connection:
+            for _, _, data in _read(connection, (person_data.c.purpose == PROFILE) & (person_data.c.person == person)):
+                return _profile_of(data)
+        raise _unknown(person)
+
+    def all(self) -> dict[str, Profile]:
+        """Everybody, by person id."""
+        with self._database.reading() as connection:
+            rows = _read(connection, person_data.c.purpose == PROFILE)
+            return {person: _profile_of(data) for person, _, data in rows}
+
+    def find(self, text: str, among: Iterable[str] | None = None) -> list[str]:
+        """The people that a typed text may mean, sorted: none, the one, or several to choose from.
+
+        An id or its beginning (at least 4 digits, with or without `p-`), a whole name, e-mail address or handle; where
+        none of these fits, a part of the name. Case doesn't matter. With `among`, only these ids are looked at.
+        """
+        wanted = text.strip().casefold()
+        profiles = self.all()
+        ids = set(profiles) if among is None else set(among)
+        known = {person: profile for person, profile in profiles.items() if person in ids}
+        prefix = _ID_PREFIX.fullmatch(wanted)
+        exact = {person for person in ids if prefix and person.startswith(f"p-{prefix[1]}")}
+        exact |= {person for person, profile in known.items() if wanted in _whole(profile)}
+        return sorted(exact) or sorted(
+            p for p, profile in known.items() if wanted and wanted in profile.name.casefold()
+        )
+
+    def bind(self, account: str, person: str, system: str, external_id: str | None, handle: str) -> None:
+        """Keep what an account id stands for. Repeating it may add the immutable id, or follow a renamed handle.
+
+        Raises BadInput where the account is somebody else's, on another system or under another immutable id, or where
+        that immutable id is another account's.
+        """
+        purpose = f"account:{account}"
+        with self._database.writing() as connection:
+            for owner, _, data in _read(connection, person_data.c.purpose == purpose):
+                _same(account, Identity(owner, **data), Identity(person, system, external_id, handle))
+                external_id = external_id or data["external_id"]
+            self._write(connection, person, purpose, {"system": system, "external_id": external_id, "handle": handle})
+            claims = [("external id", system, external_id)] if external_id else []
+            _raise(self._claim(connection, person, purpose, claims))
+
+    def account(self, account: str) -> Identity:
+        """What an account id stands for."""
+        with self._database.reading() as connection:
+            for person, _, data in _read(connection, person_data.c.purpose == f"account:{account}"):
+                return Identity(person, **data)
+        raise BadInput.one(f"No account is kept under {account}; either it was never bound, or its person was erased.")
+
+    def accounts(self, person: str) -> dict[str, Identity]:
+        """A person's accounts, by account id."""
+        mine = (person_data.c.person == person) & person_data.c.purpose.startswith("account:")
+        with self._database.reading() as connection:
+            rows = list(_read(connection, mine))
+        return {purpose.removeprefix("account:"): Identity(owner, **data) for owner, purpose, data in rows}
+
+    def account_by_external(self, system: str, external_id: str) -> str | None:
+        """The account that has this immutable id on this system, if one is bound."""
+        print_ = self._fingerprint("external id", system, external_id)
+        with self._database.reading() as connection:
+            purpose = connection.scalar(select(person_index.c.purpose).where(person_index.c.fingerprint == print_))
+        return purpose.removeprefix("account:") if purpose else None
+
+    def note(self, person: str, text: str) -> str:
+        """Keep free text about a person, such as a justification. Returns the id by which the journal may name it."""
+        note = f"n-{secrets.token_hex(16)}"
+        with self._database.writing() as connection:
+            self._write(connection, person, f"note:{note}", {"text": text})
+        return note
+
+    def text_of(self, note: str) -> str:
+        """The text of a note. Raises BadInput where there is none, or its person was erased."""
+        with self._database.reading() as connection:
+            for _, _, data in _read(connection, person_data.c.purpose == f"note:{note}"):
+                return str(data["text"])
+        raise BadInput.one(f"No text is kept under {note}; its person may have been erased.")
+
+    def erase(self, person: str) -> None:
+        """Destroy a person's key and everything kept under it, here and in the write-ahead log. May be repeated.
+
+        Raises Waiting where the key is gone but the log couldn't be emptied yet.
+        """
+        with self._database.writing() as connection:
+            for table in (person_index, person_data, person_keys):
+                connection.execute(delete(table).where(table.c.person == person))
+        self._database.scrub()
+
+    def _write(self, connection: Connection, person: str, purpose: str, data: Mapping[str, Any]) -> None:
+        key = connection.scalar(select(person_keys.c.key).where(person_keys.c.person == person))
+        if key is None:
+            raise _unknown(person)
+        ciphertext = Fernet(key).encrypt(json.dumps(dict(data)).encode())
+        mine = (person_data.c.person == person) & (person_data.c.purpose == purpose)
+        if connection.execute(update(person_data).where(mine).values(ciphertext=ciphertext)).rowcount == 0:
+            connection.execute(insert(person_data).values(person=person, purpose=purpose, ciphertext=ciphertext))
+
+    def _claim(
+        self, connection: Connection, person: str, purpose: str, claims: Iterable[tuple[str, str, str]]
+    ) -> Iterator[str]:
+        """Enter what must be unique; yields what somebody else has."""
+        for what, system, value in claims:
+            print_ = self._fingerprint(what, system, value)
+            holder = connection.execute(select(person_index).where(person_index.c.fingerprint == print_)).first()
+            if holder is None:
+                connection.execute(insert(person_index).values(fingerprint=print_, person=person, purpose=purpose))
+            elif (holder.person, holder.purpose) != (person, purpose):
+                where = f" on {system}" if system else ""
+                yield f"The {what} {value}{where} is already that of {holder.person}; give another, or use that person."
+
+    def _fingerprint(self, what: str, system: str, value: str) -> str:
+        text = value if what == "external id" else value.casefold()
+        return hmac.new(self._index_key, f"{what}\0{system}\0{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def _read(connection: Connection, condition: ColumnElement[bool]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Person, purpose and decrypted content of the rows that fit."""
+    joined = person_data.join(person_keys, person_keys.c.person == person_data.c.person)
+    rows = select(person_data.c.person, person_data.c.purpose, person_data.c.ciphertext, person_keys.c.key)
+    for row in connection.execute(rows.select_from(joined).where(condition)).all():
+        yield row.person, row.purpose, json.loads(Fernet(row.key).decrypt(row.ciphertext))
+
+
+def _index_key(database: Database) -> bytes:
+    """The key of the index, made when the ledger is first opened."""
+    with database.writing() as connection:
+        key = connection.scalar(select(ledger_keys.c.key).where(ledger_keys.c.name == "index"))
+        if key is None:
+            key = secrets.token_bytes(32)
+            connection.execute(insert(ledger_keys).values(name="index", key=key))
+    return bytes(key)
+
+
+def _profile_json(profile: Profile) -> dict[str, Any]:
+    return {"name": profile.name, "email": profile.email, "handles": dict(profile.handles)}
+
+
+def _profile_of(data: Mapping[str, Any]) -> Profile:
+    return Profile(data["name"], data["email"], MappingProxyType(data["handles"]))
+
+
+def _claims(profile: Profile) -> list[tuple[str, str, str]]:
+    return [("e-mail address", "", profile.email), *(("handle", *pair) for pair in profile.handles.items())]
+
+
+def _whole(profile: Profile) -> set[str]:
+    return {text.casefold() for text in (profile.name, profile.email, *profile.handles.values())}
+
+
+def _lacking(profile: Profile) -> list[str]:
+    """What a profile must have and hasn't."""
+    problems = [] if profile.name.strip() else ["A person needs a name."]
+    if not EMAIL.fullmatch(profile.email):
+        problems.append(f"{profile.email!r} is no e-mail address; expected one like ada@example.com.")
+    empty = [system for system, handle in profile.handles.items() if not handle.strip()]
+    return [*problems, *(f"The handle on {system} is empty; leave it out instead." for system in empty)]
+
+
+def _same(account: str, kept: Identity, new: Identity) -> None:
+    if (kept.person, kept.system) != (new.person, new.system):
+        raise BadInput.one(f"{account} is {kept.person}'s account on {kept.system}; bind another account instead.")
+    if kept.external_id and new.external_id and kept.external_id != new.external_id:
+        raise BadInput.one(
+            f"{account} has another immutable id on {kept.system}; that never changes: bind a new account."
+        )
+
+
+def _unknown(person: str) -> BadInput:
+    return BadInput.one(f"Nothing is known of {person}: nobody was entered under that id, or they were erased.")
+
+
+def _raise(messages: Iterable[str]) -> None:
+    problems = [Problem("", 0, message) for message in messages]
+    if problems:
+        raise BadInput(problems)

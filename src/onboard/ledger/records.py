@@ -1,0 +1,318 @@
+"""What may be written to the journal: one function per kind of entry, and the values that its bodies spell.
+
+Every function returns a `Record` for `Journal.record`; what names things stays opaque ids. A record that wants a
+justification gets it as a reference: `records.left(person).noted(note_id)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from onboard.errors import OnboardError
+from onboard.ledger.entries import Json, Record
+from onboard.model import (
+    AccountKind,
+    Classification,
+    Engagement,
+    EngagementModel,
+    Phase,
+    Receipt,
+    Resource,
+    Source,
+    Staffing,
+    Vendor,
+)
+
+#: Facts with a meaning of their own; any other name is a prerequisite or, with an engagement, a milestone.
+STRUCTURAL = frozenset(
+    {
+        "person_added",
+        "account_bound",
+        "vendor_loaded",
+        "engagement_loaded",
+        "started",
+        "advanced",
+        "role_changed",
+        "left",
+        "cut_off",
+        "restored",
+    }
+)
+#: What a proposal's terms must name; they may say more.
+TERMS = ("person", "authority", "policy", "changes")
+
+
+class Result(StrEnum):
+    """How a write ended. Uncertain: it may have taken effect, and reading could not tell."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A change in opaque ids, as the journal keeps it: an account goes from one level to another; None is no access."""
+
+    person: str
+    system: str
+    account: str
+    resource: Resource
+    before: str | None
+    after: str | None
+
+    def json(self) -> dict[str, str | None]:
+        """The body of `intended`'s `change`, and the form of a proposal's changes."""
+        return {
+            "person": self.person,
+            "system": self.system,
+            "account": self.account,
+            "resource": str(self.resource),
+            "before": self.before,
+            "after": self.after,
+        }
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> ChangeRecord:
+        """The change that a body spells; keys that a change doesn't have are left out. Raises KeyError, BadInput."""
+        resource = Resource.parse(body["resource"])
+        return cls(body["person"], body["system"], body["account"], resource, body["before"], body["after"])
+
+
+# Facts
+
+
+def happened(
+    name: str,
+    person: str | None = None,
+    *,
+    engagement: str | None = None,
+    vendor: str | None = None,
+    until: date | None = None,
+    evidence: str | None = None,
+) -> Record:
+    """A prerequisite (nda_signed, security_training…) of a person, or with an engagement a milestone (first_merge…).
+
+    `until` is the last day on which it holds, `evidence` the sha256 of the document that shows it. Raises
+    OnboardError for a name with a function of its own here.
+    """
+    if name in STRUCTURAL:
+        raise OnboardError(f"the fact {name} has a meaning of its own; write it with records.{name}")
+    last_day = until.isoformat() if until else None
+    return _fact(name, person=person, engagement=engagement, vendor=vendor, until=last_day, evidence=evidence)
+
+
+def person_added(person: str) -> Record:
+    """There is this person; who it is, only People knows."""
+    return _fact("person_added", person=person)
+
+
+def account_bound(person: str, account: str, system: str, proof: str) -> Record:
+    """This account on this system is this person's, shown by `proof` (a word, such as "claimed")."""
+    return _fact("account_bound", person=person, account=account, system=system, proof=proof)
+
+
+def vendor_loaded(vendor: Vendor) -> Record:
+    """A vendor's manifest was loaded; it replaces the one loaded before."""
+    return Record("fact", {"name": "vendor_loaded", "vendor": vendor_json(vendor)}, vendor.id)
+
+
+def engagement_loaded(engagement: Engagement) -> Record:
+    """An engagement's manifest was loaded; it replaces the one loaded before."""
+    return Record("fact", {"name": "engagement_loaded", "engagement": engagement_json(engagement)}, engagement.id)
+
+
+def started(person: str, engagement: str, role: str) -> Record:
+    """A person began to work in an engagement. After they had left it (or all) they begin anew, without milestones."""
+    return _fact("started", person=person, engagement=engagement, role=role)
+
+
+def advanced(person: str, engagement: str, phase: Phase) -> Record:
+    """An assignment is in this phase from now on; it may step back."""
+    return _fact("advanced", person=person, engagement=engagement, phase=phase.value)
+
+
+def role_changed(person: str, engagement: str, role: str, was: str) -> Record:
+    """An assignment has this role from now on, whatever its manifest says, until the manifest's own role changes."""
+    return _fact("role_changed", person=person, engagement=engagement, role=role, was=was)
+
+
+def left(person: str, engagement: str | None = None) -> Record:
+    """A person left one engagement, or, without one, everything."""
+    return _fact("left", person=person, engagement=engagement)
+
+
+def cut_off(person: str) -> Record:
+    """Somebody ordered that this person lose everything at once. Holds until restored."""
+    return _fact("cut_off", person=person)
+
+
+def restored(person: str, undoes: int) -> Record:
+    """An earlier left, cut_off or role_changed of this person (its entry's number) counts as if it hadn't happened."""
+    return _fact("restored", person=person, undoes=undoes)
+
+
+def _fact(name: str, **details: str | int | None) -> Record:
+    body = {"name": name, **{key: value for key, value in details.items() if value is not None}}
+    person = details.get("person")
+    return Record("fact", body, person if isinstance(person, str) else None)
+
+
+# Decisions
+
+
+def policy_in_force(digest: str, revision: str | None = None) -> Record:
+    """The policy with this hash (and git revision) is in force from here on."""
+    return Record("policy", {"hash": digest} | ({"revision": revision} if revision else {}))
+
+
+def proposed(digest: str, terms: Mapping[str, Json]) -> Record:
+    """What an approval would bind: person, authority ("fact" or "approval"), policy, changes, and what else it names.
+
+    `terms` come back unchanged as `Proposal.terms`. Raises OnboardError where a key of `TERMS` is missing.
+    """
+    missing = [name for name in TERMS if name not in terms]
+    if missing:
+        raise OnboardError(f"a proposal's terms must name {', '.join(TERMS)}; {', '.join(missing)} is missing")
+    return Record("proposed", {**terms, "digest": digest}, str(terms["person"]))
+
+
+def approved(digest: str, as_role: str, accepts: Iterable[str] = ()) -> Record:
+    """The actor approves this digest in this capacity and accepts these hazards by name."""
+    return Record("approved", {"digest": digest, "as_role": as_role, "accepts": sorted(accepts)})
+
+
+def refused(digest: str) -> Record:
+    """The actor refuses this digest: approvals given so far no longer count."""
+    return Record("refused", {"digest": digest})
+
+
+def applied(digest: str) -> Record:
+    """This digest has been carried out: its approvals are spent."""
+    return Record("applied", {"digest": digest})
+
+
+# Effects
+
+
+def intended(digest: str, change: ChangeRecord) -> Record:
+    """About to make this change under this digest."""
+    return Record("intended", {"digest": digest, "change": change.json()}, change.person)
+
+
+def outcome(intent: int, result: Result, receipt: Receipt | None = None, reason: str | None = None) -> Record:
+    """How the write announced by entry `intent` ended. The last outcome of an intent counts.
+
+    Of the receipt only status, request id and time are kept; words with an "@" are struck from the reason.
+    """
+    body: dict[str, Json] = {"intent": intent, "result": result.value}
+    if receipt is not None:
+        body["receipt"] = receipt_json(receipt)
+    if reason:
+        body["reason"] = " ".join("(struck)" if "@" in word else word for word in reason.split())
+    return Record("outcome", body)
+
+
+def verified(
+    person: str,
+    *,
+    gone: int,
+    held: int,
+    remaining: Iterable[Json] = (),
+    unknown: Iterable[Json] = (),
+    digest: str | None = None,
+) -> Record:
+    """What was read afterwards: how many routes are verified gone or held, what remains, what could not be read."""
+    body: dict[str, Json] = {"person": person, "gone": gone, "held": held}
+    body |= {"remaining": list(remaining), "unknown": list(unknown)}
+    return Record("verified", body | ({"digest": digest} if digest else {}), person)
+
+
+def reviewed(findings: Iterable[Json]) -> Record:
+    """An access review and what it found."""
+    return Record("reviewed", {"findings": list(findings)})
+
+
+# The values that bodies spell
+
+
+def receipt_json(receipt: Receipt) -> dict[str, Json]:
+    """The three fields of a receipt that may be kept."""
+    return {"status": receipt.status, "request_id": receipt.request_id, "at": receipt.at.astimezone(UTC).isoformat()}
+
+
+def receipt_of(body: Mapping[str, Any]) -> Receipt:
+    """The receipt as far as it was kept."""
+    return Receipt(body["status"], datetime.fromisoformat(body["at"]), body["request_id"])
+
+
+def vendor_json(vendor: Vendor) -> dict[str, Json]:
+    """A vendor as the journal spells it."""
+    return {
+        "id": vendor.id,
+        "name": vendor.name,
+        "contract_starts": vendor.contract_starts.isoformat(),
+        "contract_ends": vendor.contract_ends.isoformat(),
+        "source": _source_json(vendor.source),
+    }
+
+
+def vendor_of(body: Mapping[str, Any]) -> Vendor:
+    """The vendor that a body spells. Raises KeyError, ValueError."""
+    starts, ends = date.fromisoformat(body["contract_starts"]), date.fromisoformat(body["contract_ends"])
+    return Vendor(body["id"], body["name"], starts, ends, Source(**body["source"]))
+
+
+_NAMES = ("id", "name", "vendor", "sponsor", "product_owner", "vendor_lead", "company_lead")
+
+
+def engagement_json(engagement: Engagement) -> dict[str, Json]:
+    """An engagement as the journal spells it."""
+    return {
+        **{name: getattr(engagement, name) for name in _NAMES},
+        "model": engagement.model.value,
+        "classification": engagement.classification.value,
+        "starts": engagement.starts.isoformat(),
+        "ends": engagement.ends.isoformat(),
+        "staffing": [_staffing_json(line) for line in engagement.staffing],
+        "account_kinds": {system: kind.value for system, kind in engagement.account_kinds.items()},
+        "source": _source_json(engagement.source),
+    }
+
+
+def engagement_of(body: Mapping[str, Any]) -> Engagement:
+    """The engagement that a body spells. Raises KeyError, ValueError."""
+    return Engagement(
+        **{name: body[name] for name in _NAMES},
+        model=EngagementModel(body["model"]),
+        classification=Classification(body["classification"]),
+        starts=date.fromisoformat(body["starts"]),
+        ends=date.fromisoformat(body["ends"]),
+        staffing=tuple(map(_staffing_of, body["staffing"])),
+        account_kinds=MappingProxyType({name: AccountKind(kind) for name, kind in body["account_kinds"].items()}),
+        source=Source(**body["source"]),
+    )
+
+
+def _staffing_json(line: Staffing) -> dict[str, Json]:
+    return {
+        "person": line.person,
+        "role": line.role,
+        "source": _source_json(line.source),
+        "starts": line.starts.isoformat() if line.starts else None,
+        "ends": line.ends.isoformat() if line.ends else None,
+    }
+
+
+def _staffing_of(body: Mapping[str, Any]) -> Staffing:
+    starts, ends = (date.fromisoformat(body[name]) if body[name] else None for name in ("starts", "ends"))
+    return Staffing(body["person"], body["role"], Source(**body["source"]), starts, ends)
+
+
+def _source_json(source: Source) -> dict[str, Json]:
+    return {"file": source.file, "line": source.line}

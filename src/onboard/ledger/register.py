@@ -1,0 +1,217 @@
+"""The register: what is so, read from the journal and from nothing else.
+
+It is a pure fold, so it can be thrown away and built again, and asked about the past by giving it the entries up to
+then. `restored`, role changes and manifests interact; their rules stand in `standing.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypeVar
+
+from onboard.errors import BadInput, OnboardError
+from onboard.ledger.decisions import Approval, Decisions, Proposal
+from onboard.ledger.effects import Effects, Intended, Key
+from onboard.ledger.entries import Entry
+from onboard.ledger.facts import Binding, FactRecord, Facts
+from onboard.ledger.standing import Standing, standing_of
+from onboard.model import Assignment, Engagement, Fact, Resource, Vendor
+
+_DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "applied"})
+_EFFECTS = frozenset({"intended", "outcome"})
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One attempt to change what a person holds on a resource: the write, its outcome, and the approvals behind it."""
+
+    intent: Intended
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True)
+class Register:
+    """What is so after the entry with number `seq`. Answers are by opaque ids; unknown ids have empty answers."""
+
+    seq: int = 0
+    _facts: Facts = field(default_factory=Facts)
+    _decisions: Decisions = field(default_factory=Decisions)
+    _effects: Effects = field(default_factory=Effects)
+    _standings: dict[str, Standing] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def replay(cls, entries: Iterable[Entry]) -> Register:
+        """The register after these entries, from the first on. Raises OnboardError as `advance`."""
+        return cls().advance(entries)
+
+    def advance(self, entries: Iterable[Entry]) -> Register:
+        """The register after these entries as well; this one stays as it is.
+
+        Kinds that it doesn't know, and entries that it has taken already, are skipped. Raises OnboardError for an entry
+        that hasn't the form of its kind.
+        """
+        new = [entry for entry in entries if entry.seq > self.seq]
+        if not new:
+            return self
+        return Register(
+            new[-1].seq,
+            _grown(self._facts, [entry for entry in new if entry.kind == "fact"]),
+            _grown(self._decisions, [entry for entry in new if entry.kind in _DECISIONS]),
+            _grown(self._effects, [entry for entry in new if entry.kind in _EFFECTS]),
+        )
+
+    # People, vendors, engagements
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody who was ever added."""
+        return self._facts.people
+
+    @property
+    def vendors(self) -> Mapping[str, Vendor]:
+        """The vendors by id, as their manifests were last loaded."""
+        return self._facts.vendors
+
+    @cached_property
+    def engagements(self) -> Mapping[str, Engagement]:
+        """The engagements by id, as their manifests were last loaded."""
+        return MappingProxyType({name: loads[-1].engagement for name, loads in self._facts.loads.items()})
+
+    def assignments(self, person: str) -> tuple[Assignment, ...]:
+        """Where a person is or was assigned: one for each engagement whose manifest names them or once did."""
+        return tuple(self._standing(person).assignments.values())
+
+    def staffed(self, engagement: str) -> tuple[str, ...]:
+        """Who is assigned to an engagement and hasn't ended there, in the manifest's order."""
+        manifest = self.engagements.get(engagement)
+        lines = manifest.staffing if manifest else ()
+        people = dict.fromkeys(line.person for line in lines)
+        return tuple(person for person in people if not self._standing(person).assignments[engagement].ended)
+
+    def vendors_of(self, person: str) -> frozenset[str]:
+        """The vendors in whose engagements a person stands in the manifest (though they may have left) or leads."""
+        named = [self.engagements[name] for name in self._facts.engagements_of.get(person, ())]
+        staffed = {e.vendor for e in named if any(line.person == person for line in e.staffing)}
+        return frozenset(staffed | {e.vendor for e in self.engagements.values() if e.vendor_lead == person})
+
+    # Facts
+
+    def facts(self, person: str) -> Mapping[str, Fact]:
+        """A person's prerequisites by name (NDA, training…): the latest of each, lapsed or not."""
+        return self._standing(person).facts
+
+    def milestones(self, person: str, engagement: str) -> Mapping[str, Fact]:
+        """What an assignment has reached, by name, since it began or its role last changed."""
+        return self._standing(person).milestones.get(engagement, MappingProxyType({}))
+
+    def started(self, person: str, engagement: str) -> Fact | None:
+        """When a person began in an engagement, the last time where they came back."""
+        return self._standing(person).started.get(engagement)
+
+    def left(self, person: str) -> Fact | None:
+        """The fact by which a person is out of everything: left as a whole, or cut off."""
+        return self._standing(person).left
+
+    def last_removal(self, person: str) -> FactRecord | None:
+        """What `restored` would undo now: the latest left, cut_off or role_changed that still counts."""
+        return self._standing(person).last_removal
+
+    def bindings(self, person: str) -> Mapping[str, Binding]:
+        """A person's account on each system; the last bound, where there are several."""
+        return MappingProxyType({binding.system: binding for binding in self.accounts(person)})
+
+    def accounts(self, person: str) -> tuple[Binding, ...]:
+        """Every account that is bound to a person, in the order of binding."""
+        bound: dict[str, Binding] = {}
+        for record in self._facts.by_person.get(person, ()):
+            account = record.detail["account"] if record.name == "account_bound" else None
+            if account and self._facts.bindings[account].person == person:
+                bound.pop(account, None)
+                bound[account] = self._facts.bindings[account]
+        return tuple(bound.values())
+
+    def binding_of(self, account: str) -> Binding | None:
+        """Whose an account is."""
+        return self._facts.bindings.get(account)
+
+    # Decisions
+
+    @property
+    def policy(self) -> str | None:
+        """The hash of the policy in force; None before there was one."""
+        return self._decisions.policy
+
+    def proposal(self, digest: str) -> Proposal:
+        """The proposal whose digest is this or begins so. Raises BadInput where there is none, or more than one."""
+        return self._decisions.proposal(digest)
+
+    def open_proposals(self) -> tuple[Proposal, ...]:
+        """What waits for an approval: each person's newest such proposal, unless settled, or the person is out."""
+        return tuple(proposal for proposal in self._decisions.open() if self.left(proposal.person) is None)
+
+    def approvals(self, digest: str) -> tuple[Approval, ...]:
+        """The approvals of a digest that count: not yet spent by its application nor voided by a refusal."""
+        return self._decisions.unspent(digest)
+
+    # Effects
+
+    def intents(self, digest: str) -> tuple[Intended, ...]:
+        """The changes already begun under a digest since it was last applied."""
+        after = self._decisions.last_settled(digest, how="applied")
+        begun = self._effects.by_digest.get(digest, ())
+        return tuple(self._effects.intents[seq] for seq in begun if seq > after)
+
+    def unresolved(self) -> tuple[Intended, ...]:
+        """The changes of which it isn't known whether they took effect, oldest first."""
+        return tuple(self._effects.unresolved())
+
+    def owned(self) -> Mapping[Key, frozenset[str]]:
+        """Levels that are ours, or may be, by person, account and resource."""
+        return self._owned
+
+    @cached_property
+    def _owned(self) -> Mapping[Key, frozenset[str]]:
+        return MappingProxyType(self._effects.owned())
+
+    def grant_history(self, person: str, resource: Resource) -> tuple[Episode, ...]:
+        """Every attempt to change what a person holds on a resource, oldest first."""
+        intents = [
+            i for i in self._effects.intents.values() if (i.change.person, i.change.resource) == (person, resource)
+        ]
+        return tuple(Episode(intent, self._rested_on(intent)) for intent in intents)
+
+    def _rested_on(self, intent: Intended) -> tuple[Approval, ...]:
+        after = self._decisions.last_settled(intent.digest, before=intent.seq)
+        return self._decisions.approvals_between(intent.digest, after, intent.seq)
+
+    def _standing(self, person: str) -> Standing:
+        if person not in self._standings:
+            engagements = sorted(self._facts.engagements_of.get(person, ()))
+            loads = [load for name in engagements for load in self._facts.loads[name]]
+            self._standings[person] = standing_of(person, self._facts.by_person.get(person, ()), loads)
+        return self._standings[person]
+
+
+_Index = TypeVar("_Index", Facts, Decisions, Effects)
+
+
+def _grown(index: _Index, entries: list[Entry]) -> _Index:
+    """The index with these entries. Raises OnboardError naming the entry that hasn't the form of its kind."""
+    if not entries:
+        return index
+    reached = entries[0]
+
+    def watched() -> Iterator[Entry]:
+        nonlocal reached
+        for entry in entries:
+            reached = entry
+            yield entry
+
+    try:
+        return index.advance(watched())
+    except (KeyError, ValueError, TypeError, AttributeError, BadInput) as error:
+        wrong = f"entry {reached.seq}: hasn't the form of its kind, {reached.kind!r}: {error!r}"
+        raise OnboardError(wrong) from error

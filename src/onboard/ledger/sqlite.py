@@ -1,0 +1,108 @@
+"""All that is special about SQLite: opening the file, its transactions, its triggers, and forgetting for good."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import stamina
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+
+from onboard.errors import BadInput, Waiting
+
+#: Seconds that a statement waits for another writer before it gives up.
+BUSY = 30
+#: The execution option by which a connection says that it is going to write.
+WRITES = "ledger_writes"
+
+_SETTINGS = (
+    f"PRAGMA busy_timeout = {BUSY * 1000}",
+    "PRAGMA foreign_keys = ON",
+    # An intent must survive a power cut, so each commit reaches the disk.
+    "PRAGMA synchronous = FULL",
+    # What is deleted is overwritten: a destroyed key must not be found in a freed page.
+    "PRAGMA secure_delete = ON",
+)
+
+_FROZEN = """
+CREATE TRIGGER IF NOT EXISTS journal_never_{name}
+BEFORE {action} ON journal
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+"""
+
+
+def engine(url: URL) -> Engine:
+    """An engine on the file that the URL names, which is made if need be, readable by its owner only (0600).
+
+    Raises BadInput where the URL names no file or the file can't be made.
+    """
+    if not url.database or url.database == ":memory:":
+        raise BadInput.one("The ledger needs a file that lasts: write its URL as sqlite:////absolute/path/ledger.db.")
+    _create(Path(url.database))
+    # Parameters stay out of error texts: they carry keys.
+    made = create_engine(url, connect_args={"timeout": BUSY}, hide_parameters=True)
+    event.listen(made, "connect", _prepare)
+    event.listen(made, "begin", _begin)
+    _write_ahead(made)
+    return made
+
+
+def _create(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise BadInput.one(f"The ledger cannot be made at {path}: {error.strerror}.") from error
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    # The driver would begin transactions by itself, and not before a SELECT; `_begin` does it instead.
+    connection.isolation_level = None
+    for setting in _SETTINGS:
+        connection.execute(setting)
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the lock before it reads: what it read is still so when it writes.
+    writes = connection.get_execution_options().get(WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@stamina.retry(on=OperationalError, attempts=None, timeout=BUSY, wait_initial=0.02, wait_max=0.5)
+def _write_ahead(made: Engine) -> None:
+    """Readers never wait for a writer. SQLite doesn't wait for the lock that this switch needs, so it is repeated."""
+    raw = made.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA journal_mode = WAL")
+    except Exception as error:
+        raise OperationalError("PRAGMA journal_mode = WAL", None, error) from error
+    finally:
+        raw.close()
+
+
+def freeze_journal(connection: Connection) -> None:
+    """Forbid changing and deleting journal entries, in the database itself."""
+    for action in ("UPDATE", "DELETE"):
+        connection.exec_driver_sql(_FROZEN.format(name=action.lower(), action=action))
+
+
+def scrub(made: Engine) -> None:
+    """Remove what was deleted from the write-ahead log too, which keeps older pages until it is emptied.
+
+    Raises Waiting where another process reads the ledger all the while.
+    """
+    raw = made.raw_connection()
+    try:
+        busy, _, _ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        raw.close()
+    if busy:
+        raise Waiting(
+            f"The keys are deleted, but for {BUSY} seconds another process held the ledger's write-ahead log, in which "
+            "they still stand. Run the same erasure again to empty it."
+        )

@@ -1,0 +1,67 @@
+"""The ledger's tables. Nothing here is special to one database."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+#: The canonical bytes are the entry; nothing of it stands in a second place that could disagree.
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("canonical", LargeBinary, nullable=False),
+)
+
+#: Deleting a person's key makes everything that was written under it unreadable, wherever a copy may be.
+person_keys = Table(
+    "person_keys",
+    metadata,
+    Column("person", String(34), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+
+#: `purpose`: `profile`, `account:A-ID` or `note:N-ID`.
+person_data = Table(
+    "person_data",
+    metadata,
+    Column("purpose", String(64), primary_key=True),
+    Column("person", ForeignKey("person_keys.person"), primary_key=True, index=True),
+    Column("ciphertext", LargeBinary, nullable=False),
+)
+
+#: What must be unique or found by its value, under a keyed hash: e-mail, handle, external id.
+person_index = Table(
+    "person_index",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("person", ForeignKey("person_keys.person"), nullable=False, index=True),
+    Column("purpose", String(64), nullable=False),
+)
+
+#: Secrets of the ledger itself, such as the key of `person_index`.
+ledger_keys = Table(
+    "ledger_keys",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+
+#: A row stays when its lease ends, so that tokens only ever grow. `expires` is in microseconds since 1970.
+leases = Table(
+    "leases",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("owner", Text),
+    Column("token", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+
+bundles = Table(
+    "bundles",
+    metadata,
+    Column("hash", String(128), primary_key=True),
+    Column("files", Text, nullable=False),
+)
