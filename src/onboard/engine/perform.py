@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from onboard.connectors.base import Reader, Scope, Writer
 from onboard.engine.plan import Change
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.ledger import Ledger, records
+from onboard.ledger.records import Result
 from onboard.model import Account, Actor, Holding, HoldingState, Receipt, Resource, scale_of
 
 #: How often one write is tried in all, and the longest that a vendor's Retry-After is waited for (seconds).
@@ -20,14 +20,6 @@ TRIES = 3
 LONGEST_WAIT = 5.0
 #: Seconds that a replaced container's lease lives: longer than the calls made inside it can take.
 CONTAINER_TTL = 60.0
-
-
-class Result(StrEnum):
-    """How a write ended. Uncertain: it may have taken effect, and reading could not tell."""
-
-    DONE = "done"
-    FAILED = "failed"
-    UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,7 @@ class Tools:
 def carry_out(change: Change, digest: str, actor: Actor, tools: Tools) -> Outcome:
     """Record the intent, make the change, record its outcome. Raises nothing for what a system does."""
     journal, at = tools.ledger.journal, tools.clock
-    intent = journal.append(**records.intended(digest, change.brief()), actor=actor, at=at(), subject=change.person)
+    intent = journal.record(records.intended(digest, change.record()), actor=actor, at=at())
     writer = tools.writers[change.resource.system]
     container = f"container:{change.resource}"
     lease = (
@@ -68,12 +60,7 @@ def carry_out(change: Change, digest: str, actor: Actor, tools: Tools) -> Outcom
     if outcome.receipt and outcome.receipt.external_id:
         account = change.account
         tools.ledger.people.bind(account.id, change.person, account.system, outcome.receipt.external_id, account.handle)
-    journal.append(
-        **records.outcome(intent.seq, outcome.result.value, outcome.receipt),
-        actor=actor,
-        at=at(),
-        subject=change.person,
-    )
+    journal.record(records.outcome(intent.seq, outcome.result, outcome.receipt), actor=actor, at=at())
     return outcome
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from onboard.ledger.records import ChangeRecord
 from onboard.model import FOUNDATIONS, Account, Grant, Observation, Resource, Warrant, scale_of
 
 
@@ -51,20 +52,14 @@ class Change:
         """Removals before grants, and on each system what the rest hangs on (organisation, login) first."""
         return (not self.removes, self.resource.type not in FOUNDATIONS, self.resource, self.after or self.before or "")
 
-    def brief(self) -> dict[str, str | None]:
+    def record(self) -> ChangeRecord:
         """The change in opaque ids, as the journal keeps it."""
-        return {
-            "person": self.person,
-            "system": self.resource.system,
-            "account": self.account.id,
-            "resource": str(self.resource),
-            "before": self.before,
-            "after": self.after,
-        }
+        system, account = self.resource.system, self.account.id
+        return ChangeRecord(self.person, system, account, self.resource, self.before, self.after)
 
     def terms(self) -> dict[str, Any]:
         """What an approval binds: the change and its warrants, without times."""
-        return {**self.brief(), "because": self.because, "warrants": [warrant_terms(w) for w in self.warrants]}
+        return {**self.record().json(), "because": self.because, "warrants": [warrant_terms(w) for w in self.warrants]}
 
     def __str__(self) -> str:
         """`revoke github:repo:acme/x push`, `grant … triage → push`: for logs and tests."""

@@ -15,9 +15,10 @@ from typing import Any
 from onboard.connectors.base import Reader, Scope
 from onboard.engine.diff import Difference, Owned, Subject, diff
 from onboard.engine.parallel import each
-from onboard.engine.perform import Outcome, Result, Tools, carry_out
+from onboard.engine.perform import Outcome, Tools, carry_out
 from onboard.engine.plan import Authority, Change, Hazard, Need, Part, Plan, Unknown, digest_of, split
 from onboard.errors import StalePlan
+from onboard.ledger.records import ChangeRecord, Result
 from onboard.model import FOUNDATIONS, Account, Actor, Grant, HoldingState, Observation, Resource, scale_of
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onboard.errors import SystemFailed
 from onboard.ledger import Register, records
+from onboard.lifecycle.standing import note
 from onboard.model import Actor, Kind, new_account_id
 from onboard.wiring import Services
 
@@ -32,16 +33,16 @@ def _identified(services: Services, account: str | None) -> bool:
     return account is not None and services.ledger.people.account(account).external_id is not None
 
 
-def _bind(
-    services: Services, person: str, system: str, handle: str, actor: Actor, account: str | None
-) -> str | None:
+def _bind(services: Services, person: str, system: str, handle: str, actor: Actor, account: str | None) -> str | None:
     reader, people = services.readers[system], services.ledger.people
     try:
         found = reader.find_account(handle)
     except SystemFailed as failure:
         return f"the account could not be looked up: {failure.reason}"
     if found is None and reader.kind is not Kind.VAULT:
-        return "no account answers to the handle that was given; have it made, or enter the right one: onboard person set"
+        return (
+            "no account answers to the handle that was given; have it made, or enter the right one: onboard person set"
+        )
     external_id = found.external_id if found else None
     if external_id and people.account_by_external(system, external_id) not in (None, account):
         return "that account is bound to somebody else already"
@@ -49,5 +50,5 @@ def _bind(
         people.bind(account or (fresh := new_account_id()), person, system, external_id, handle)
     if account is None:
         fact = records.account_bound(person, fresh, system, CLAIMED)
-        services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+        note(services, fact, actor)
     return None

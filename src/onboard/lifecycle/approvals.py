@@ -10,7 +10,7 @@ from onboard.errors import NotAuthorised, Refused
 from onboard.ledger import Proposal, Register, records
 from onboard.lifecycle.accounts import bind
 from onboard.lifecycle.reconciling import Report, lacking, reconcile
-from onboard.lifecycle.standing import register_of
+from onboard.lifecycle.standing import note, register_of
 from onboard.model import OPERATOR, Actor
 from onboard.wiring import Services
 
@@ -52,7 +52,9 @@ def capacities(register: Register, proposal: Proposal, actor: Actor) -> tuple[st
     if actor.id == proposal.person:
         raise NotAuthorised(f"Nobody approves their own access: plan {short} is about you. Nothing was changed.")
     if register.vendors_of(actor.id) & register.vendors_of(proposal.person):
-        raise NotAuthorised(f"Nobody approves for their own vendor: plan {short} is about a colleague. Nothing was changed.")
+        raise NotAuthorised(
+            f"Nobody approves for their own vendor: plan {short} is about a colleague. Nothing was changed."
+        )
     if register.left(actor.id) is not None:
         raise NotAuthorised("You are recorded as having left, so you approve nothing. Nothing was changed.")
     needs = proposal.terms["needs"]
@@ -75,14 +77,16 @@ def approve(services: Services, digest: str, actor: Actor, accepts: Collection[s
     hazards = tuple(proposal.terms["hazards"])
     blocking = [name for name in hazards if not name.startswith("limit:")]
     if blocking:
-        raise Refused(f"Plan {proposal.digest[:8]} can't be approved: {', '.join(blocking)}. Correct the policy or role.")
+        raise Refused(
+            f"Plan {proposal.digest[:8]} can't be approved: {', '.join(blocking)}. Correct the policy or role."
+        )
     left = [name for name in hazards if name not in accepts]
     if left:
         wanted = " ".join(f"--accept {name}" for name in left)
         raise Refused(f"Plan {proposal.digest[:8]} has hazards to accept by name: {wanted}. Nothing was changed.")
     for role in roles:
-        note = records.approved(proposal.digest, role, [name for name in hazards if name in accepts])
-        services.ledger.journal.append(*note, actor=actor, at=services.clock(), subject=proposal.person)
+        entry = records.approved(proposal.digest, role, [name for name in hazards if name in accepts])
+        note(services, entry, actor)
     return proposal
 
 
@@ -104,8 +108,8 @@ def refuse(services: Services, digest: str, actor: Actor) -> Proposal:
     proposal = register.proposal(digest)
     require_open(register, proposal)
     capacities(register, proposal, actor)
-    note = records.refused(proposal.digest)
-    services.ledger.journal.append(*note, actor=actor, at=services.clock(), subject=proposal.person)
+    entry = records.refused(proposal.digest)
+    note(services, entry, actor)
     return proposal
 
 
@@ -127,3 +131,15 @@ def inbox(services: Services, actor: Actor) -> tuple[Proposal, ...]:
         if any(f"approval by the {role}" in lacking(register, proposal.digest) for role in roles):
             mine.append(proposal)
     return tuple(mine)
+
+
+def approve_and_apply(services: Services, report: Report, actor: Actor) -> Report:
+    """Approve and apply what a report leaves open, where the actor may; else the report as it is."""
+    for part in report.open:
+        try:
+            approve(services, part.digest, actor)
+        except Refused:
+            continue
+        if not lacking(register_of(services), part.digest):
+            return reconcile(services, [part.person], actor)
+    return report

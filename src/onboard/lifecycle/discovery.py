@@ -6,7 +6,7 @@ from onboard.errors import BadInput
 from onboard.ledger import records
 from onboard.lifecycle.gates import enter
 from onboard.lifecycle.reconciling import Report, reconcile
-from onboard.lifecycle.standing import register_of
+from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor, Phase
 from onboard.wiring import Services
 
@@ -27,5 +27,5 @@ def start_everyone(services: Services, engagement: str, actor: Actor) -> Report:
         for assignment in register.assignments(person):
             if assignment.engagement == engagement and assignment.phase is None and not assignment.ended:
                 fact = records.started(person, engagement, assignment.role)
-                services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+                note(services, fact, actor)
     return reconcile(services, people, actor)

@@ -11,7 +11,7 @@ from onboard.errors import BadInput
 from onboard.ledger import records
 from onboard.lifecycle.gates import assignment_of
 from onboard.lifecycle.reconciling import Report, reconcile
-from onboard.lifecycle.standing import register_of
+from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
 from onboard.wiring import Services
 
@@ -31,17 +31,16 @@ def record(
     A milestone belongs to the assignment, a prerequisite to the person. Of `evidence` the ledger keeps the sha256.
     Raises BadInput for a name that no policy mentions or a file that can't be read.
     """
-    policy = services.policy
-    names = policy.prerequisites | policy.milestones
-    if name not in names:
-        close = get_close_matches(name, names, n=1)
+    facts = services.policy.facts
+    if name not in facts:
+        close = get_close_matches(name, facts, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise BadInput.one(f"No policy knows a fact {name!r}.{hint} Known: {', '.join(sorted(names))}")
+        raise BadInput.one(f"No policy knows a fact {name!r}.{hint} Known: {', '.join(sorted(facts))}")
     where = None
-    if name in policy.milestones:
+    if facts[name].milestone:
         where = assignment_of(register_of(services), person, engagement).engagement
-    fact = records.fact(name, person, engagement=where, until=until, evidence=_fingerprint(evidence))
-    services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+    fact = records.happened(name, person, engagement=where, until=until, evidence=_fingerprint(evidence))
+    note(services, fact, actor)
     return reconcile(services, [person], actor)
 
 

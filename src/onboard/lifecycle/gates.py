@@ -5,9 +5,8 @@ from __future__ import annotations
 from onboard.errors import BadInput, Waiting
 from onboard.ledger import Register, records
 from onboard.lifecycle.reconciling import Report, reconcile
-from onboard.lifecycle.standing import register_of
+from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor, Assignment, Phase
-from onboard.policy.catalogue import PhasePlan
 from onboard.wiring import Services
 
 
@@ -25,18 +24,16 @@ def assignment_of(register: Register, person: str, engagement: str | None = None
     )
 
 
-def playbook_of(services: Services, assignment: Assignment) -> PhasePlan | None:
-    """What happens in the assignment's phase besides access; None before it has started."""
-    return services.policy.phase_plan(assignment.role, assignment.phase) if assignment.phase else None
-
-
 def missing_facts(services: Services, register: Register, assignment: Assignment) -> tuple[str, ...]:
-    """The facts that have to be recorded, and hold today, before the next phase begins."""
-    phase = playbook_of(services, assignment)
-    today = services.clock().date()
+    """The facts that have to be recorded, and hold today, before the next phase begins; none before the first."""
+    if assignment.phase is None:
+        return ()
+    policy, today = services.policy, services.clock().date()
     known = {**register.facts(assignment.person), **register.milestones(assignment.person, assignment.engagement)}
-    gate = phase.gate if phase else ()
-    return tuple(name for name in gate if name not in known or not known[name].holds(today))
+    gate = list(policy.stage(assignment.role, assignment.phase).leave)
+    if assignment.phase.next is not None:
+        gate += policy.stage(assignment.role, assignment.phase.next).enter
+    return tuple(name for name in dict.fromkeys(gate) if name not in known or not known[name].holds(today))
 
 
 def enter(services: Services, person: str, engagement: str | None, phase: Phase, actor: Actor) -> Report:
@@ -47,18 +44,19 @@ def enter(services: Services, person: str, engagement: str | None, phase: Phase,
     """
     register = register_of(services)
     assignment = assignment_of(register, person, engagement)
-    now = services.clock()
     if assignment.phase is None and phase is not Phase.DISCOVERY:
         raise BadInput.one(f"Nobody has started this person. Next: onboard start {person[:10]}")
     if assignment.phase is None:
         started = records.started(person, assignment.engagement, assignment.role)
-        services.ledger.journal.append(*started, actor=actor, at=now, subject=person)
+        note(services, started, actor)
     elif not assignment.phase.reaches(phase):
         if assignment.phase.next is not phase:
-            raise BadInput.one(f"This person is in {assignment.phase}: {phase} comes only after {assignment.phase.next}.")
+            raise BadInput.one(
+                f"This person is in {assignment.phase}: {phase} comes only after {assignment.phase.next}."
+            )
         require_open(services, register, assignment)
         advanced = records.advanced(person, assignment.engagement, phase)
-        services.ledger.journal.append(*advanced, actor=actor, at=now, subject=person)
+        note(services, advanced, actor)
     return reconcile(services, [person], actor)
 
 

@@ -8,9 +8,10 @@ from onboard.engine.parallel import each
 from onboard.engine.perform import Tools
 from onboard.errors import BadInput, SystemFailed
 from onboard.ledger import records
+from onboard.ledger.records import ChangeRecord, Result
 from onboard.lifecycle.reconciling import Report, reconcile, worker
-from onboard.lifecycle.standing import protected_by, register_of, subject_of
-from onboard.model import Account, Actor, Receipt
+from onboard.lifecycle.standing import note, protected_by, register_of, subject_of
+from onboard.model import Account, Actor, Receipt, Resource
 from onboard.wiring import Services
 
 
@@ -20,7 +21,7 @@ def offboard(services: Services, person: str, engagement: str | None, actor: Act
     live = [a for a in register.assignments(person) if not a.ended and engagement in (None, a.engagement)]
     if register.left(person) is None and (live or engagement is None):
         fact = records.left(person, engagement)
-        services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+        note(services, fact, actor)
     elif engagement is not None and not live:
         known = any(a.engagement == engagement for a in register.assignments(person))
         if not known:
@@ -58,7 +59,7 @@ def cut_off(services: Services, person: str, actor: Actor) -> CutOff:
     register = register_of(services)
     if register.left(person) is None or register.left(person).name != "cut_off":
         fact = records.cut_off(person)
-        services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+        note(services, fact, actor)
     tools = Tools(services.readers, services.writers(), services.ledger, services.clock, worker())
     accounts = subject_of(services, register, person).accounts.values()
     levers = each(lambda account: _pull(services, account, person, actor, tools), accounts)
@@ -69,24 +70,17 @@ def _pull(services: Services, account: Account, person: str, actor: Actor, tools
     """Every lever on one account, with the intent on record before and the outcome after."""
     if protected_by(services, account):
         return Lever(account.system, failure="the account is protected and was left alone")
-    journal, clock = services.ledger.journal, services.clock
-    change = {
-        "person": person,
-        "system": account.system,
-        "account": account.id,
-        "resource": f"{account.system}:account:{account.id}",
-        "before": "everything",
-        "after": None,
-    }
-    intent = journal.append(*records.intended("cut-off", change), actor=actor, at=clock(), subject=person)
+    whole = Resource(account.system, "account", account.id)
+    change = ChangeRecord(person, account.system, account.id, whole, "everything", None)
+    intent = note(services, records.intended("cut-off", change), actor)
     try:
         receipts = tuple(tools.writers[account.system].cut_off(account))
-        lever, result = Lever(account.system, receipts), "done"
+        lever, result = Lever(account.system, receipts), Result.DONE
     except SystemFailed as error:
         lever = Lever(account.system, failure=error.reason)
-        result = "uncertain" if error.uncertain else "failed"
+        result = Result.UNCERTAIN if error.uncertain else Result.FAILED
     receipt = lever.receipts[-1] if lever.receipts else None
-    journal.append(*records.outcome(intent.seq, result, receipt), actor=actor, at=clock(), subject=person)
+    note(services, records.outcome(intent.seq, result, receipt), actor)
     return lever
 
 
@@ -100,5 +94,5 @@ def restore(services: Services, person: str, actor: Actor) -> Report:
     if removal is None:
         raise BadInput.one("Nothing was taken from this person by a recorded fact, so there is nothing to restore.")
     fact = records.restored(person, removal.entry)
-    services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+    note(services, fact, actor)
     return reconcile(services, [person], actor)

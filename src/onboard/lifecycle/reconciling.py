@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 
 from onboard.engine.diff import Subject
 from onboard.engine.parallel import each
-from onboard.engine.perform import Outcome, Result, Tools
+from onboard.engine.perform import Outcome, Tools
 from onboard.engine.plan import Authority, Part, Plan
 from onboard.engine.reconcile import Certificate, apply, authorise, propose, verify
 from onboard.engine.settle import settle
 from onboard.errors import Refused, StalePlan
-from onboard.ledger import Proposal, Register, records
+from onboard.ledger import Proposal, Record, Register, records
+from onboard.ledger.records import Result
 from onboard.lifecycle.accounts import bind
-from onboard.lifecycle.standing import limits_of, protected_by, register_of, rules_of, subject_of
+from onboard.lifecycle.standing import limits_of, note, protected_by, register_of, rules_of, subject_of, waiting_for
 from onboard.model import Actor
 from onboard.wiring import Services
 
@@ -31,13 +32,13 @@ PERSON_WAIT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one reconciliation found and did. `waiting` says in words what somebody has to do next, if anything."""
+    """What one reconciliation found and did. `waiting` names prerequisites that lack: (person, fact)."""
 
     plan: Plan
     removed: tuple[Outcome, ...] = ()
     granted: tuple[Outcome, ...] = ()
     certificate: Certificate | None = None
-    waiting: tuple[str, ...] = ()
+    waiting: tuple[tuple[str, str], ...] = ()
 
     @property
     def open(self) -> tuple[Part, ...]:
@@ -94,7 +95,10 @@ def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest
         ready = [] if digest is None else [_demanded(register, found, digest)]
         ready += [_ready(register, part) for part in found.grants if digest is None and part.person not in failed]
         granted = _apply(services, [pair for pair in ready if pair and pair[0].person not in failed], actor)
-        report = Report(found, removed, granted)
+        waiting = tuple(
+            (p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)
+        )
+        report = Report(found, removed, granted, waiting=waiting)
         leaving = any(subject.leaving for subject in subjects)
         return _verified(services, people, report, actor) if removed or granted or leaving else report
 
@@ -112,9 +116,7 @@ def _proposed(services: Services, subjects: Sequence[Subject], actor: Actor) -> 
     for part in found.parts:
         latest = register.latest_proposal(part.person, part.authority)
         if latest is None or latest.digest != part.digest or latest.applied:
-            services.ledger.journal.append(
-                *records.proposed(part.digest, part.terms()), actor=actor, at=services.clock(), subject=part.person
-            )
+            note(services, records.proposed(part.digest, part.terms()), actor)
     return found
 
 
@@ -192,8 +194,7 @@ def _apply(services: Services, todo: Sequence[tuple[Part, str]], actor: Actor) -
         part, digest = work
         outcomes = apply(part, actor, tools, digest=digest)
         if all(outcome.result is Result.DONE for outcome in outcomes):
-            note = records.applied(digest)
-            services.ledger.journal.append(*note, actor=actor, at=services.clock(), subject=part.person)
+            note(services, records.applied(digest), actor)
         return outcomes
 
     return tuple(outcome for outcomes in each(one, todo) for outcome in outcomes)
@@ -206,18 +207,21 @@ def _verified(services: Services, people: Sequence[str], report: Report, actor: 
     again = look(services, subjects)
     certificate = verify(again, subjects)
     for person in people:
-        body = _findings(certificate, person)
-        services.ledger.journal.append(*records.verified(person, **body), actor=actor, at=services.clock(), subject=person)
+        note(services, _reading(certificate, report, person), actor)
     return replace(report, certificate=certificate)
 
 
-def _findings(certificate: Certificate, person: str) -> dict[str, object]:
-    return {
-        "held": sum(grant.person == person for grant in certificate.held),
-        "invited": sum(grant.person == person for grant in certificate.invited),
-        "remaining": [str(change) for change in certificate.remaining if change.person == person],
-        "unknown": sorted({str(u.resource) for u in certificate.unknown if u.person == person}),
-    }
+def _reading(certificate: Certificate, report: Report, person: str) -> Record:
+    """What was read of one person, as the journal keeps it: counts, and the opaque names of what remains or is unknown."""
+    remaining = [change for change in certificate.remaining if change.person == person]
+    taken = [o for o in report.removed if o.change.person == person and o.result is Result.DONE]
+    return records.verified(
+        person,
+        gone=len(taken),
+        held=sum(grant.person == person for grant in (*certificate.held, *certificate.invited)),
+        remaining=[change.record().json() for change in remaining],
+        unknown=sorted({str(u.resource) for u in certificate.unknown if u.person == person}),
+    )
 
 
 def _keep_policy(services: Services, actor: Actor) -> None:
@@ -225,4 +229,4 @@ def _keep_policy(services: Services, actor: Actor) -> None:
     policy = services.policy
     if register_of(services).policy != policy.hash:
         services.ledger.bundles.keep(policy.hash, policy.files)
-        services.ledger.journal.append(*records.policy(policy.hash), actor=actor, at=services.clock())
+        note(services, records.policy_in_force(policy.hash), actor)

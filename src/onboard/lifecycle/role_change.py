@@ -8,7 +8,7 @@ from onboard.errors import BadInput
 from onboard.ledger import records
 from onboard.lifecycle.gates import assignment_of
 from onboard.lifecycle.reconciling import Report, reconcile
-from onboard.lifecycle.standing import register_of
+from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
 from onboard.wiring import Services
 
@@ -22,5 +22,5 @@ def change_role(services: Services, person: str, engagement: str | None, role: s
     assignment = assignment_of(register_of(services), person, engagement)
     if assignment.role != role:
         fact = records.role_changed(person, assignment.engagement, role, assignment.role)
-        services.ledger.journal.append(*fact, actor=actor, at=services.clock(), subject=person)
+        note(services, fact, actor)
     return reconcile(services, [person], actor)

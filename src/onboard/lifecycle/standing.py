@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from onboard.engine.diff import Subject
 from onboard.engine.plan import Change, Hazard, Need
 from onboard.engine.reconcile import Limits, Rules
-from onboard.ledger import Register
-from onboard.model import Account, AccountKind, Classification, Grant, Resource
+from onboard.ledger import Entry, Record, Register
+from onboard.model import Account, AccountKind, Actor, Classification, Grant, Resource
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import check
 from onboard.wiring import Services
@@ -19,6 +19,11 @@ GUESTS = frozenset({AccountKind.GUEST, AccountKind.SINGLE_CHANNEL_GUEST})
 def register_of(services: Services) -> Register:
     """The register as the journal stands now."""
     return Register.replay(services.ledger.journal.entries())
+
+
+def note(services: Services, record: Record, actor: Actor) -> Entry:
+    """Put something on record: this actor, now."""
+    return services.ledger.journal.record(record, actor=actor, at=services.clock())
 
 
 def rules_of(services: Services, register: Register) -> Rules:
@@ -117,3 +122,16 @@ def protected_by(services: Services, account: Account) -> bool:
     """Whether the settings name this account, by handle or immutable id, as never to be changed."""
     names = {name.lower() for name in services.settings.systems[account.system].protected}
     return account.handle.lower() in names or (account.external_id or "").lower() in names
+
+
+def waiting_for(services: Services, register: Register, person: str) -> tuple[str, ...]:
+    """The prerequisites that the person's roles need in their phases, and that aren't recorded or have lapsed."""
+    policy, today = services.policy, services.clock().date()
+    facts = register.facts(person)
+    needed: dict[str, None] = {}
+    for assignment in register.assignments(person):
+        if assignment.ended or assignment.phase is None or assignment.role not in policy.roles:
+            continue
+        for line in policy.roles[assignment.role].carried(assignment.phase):
+            needed |= dict.fromkeys(line.needs)
+    return tuple(name for name in needed if name not in facts or not facts[name].holds(today))

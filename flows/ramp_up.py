@@ -1,0 +1,19 @@
+"""Ramp-up: small first tasks; write access is earned by milestones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.states import State
+
+from onboard.flows.running import concluded, named
+from onboard.lifecycle import ramp_up as lifecycle
+
+
+@flow(name="ramp-up", flow_run_name=named("ramp-up"), retries=0)
+def ramp_up(person: str, engagement: str | None = None, requested_by: str = "scheduler") -> State[Any]:
+    """Bring a person's assignment into ramp-up, and into full operation once its milestones are reached."""
+    return concluded(
+        lambda services, actor: lifecycle.ramp_up(services, person, engagement, actor), "ramp-up", person, requested_by
+    )

@@ -1,0 +1,19 @@
+"""Tooling setup: controlled access, roles and permissions crystal clear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.states import State
+
+from onboard.flows.running import concluded, named
+from onboard.lifecycle.tooling_setup import set_up_tooling
+
+
+@flow(name="tooling-setup", flow_run_name=named("tooling-setup"), retries=0)
+def tooling_setup(person: str, engagement: str | None = None, requested_by: str = "scheduler") -> State[Any]:
+    """Bring a person's assignment into tooling setup once discovery's gate is open."""
+    return concluded(
+        lambda services, actor: set_up_tooling(services, person, engagement, actor), "tooling-setup", person, requested_by
+    )

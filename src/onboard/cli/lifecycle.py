@@ -1,0 +1,197 @@
+"""What happens to people: start, advance, record, change-role, offboard, cutoff, restore.
+
+Removals always run in this process. Where a Prefect API is configured, starting and advancing go through their
+deployment; everything else runs here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onboard.cli import context, output
+from onboard.cli.output import Json
+
+if TYPE_CHECKING:
+    from onboard.lifecycle.reconciling import Report
+    from onboard.wiring import Services
+
+app = typer.Typer()
+
+#: Seconds that a dispatched run is followed.
+FOLLOW = 600.0
+
+Person = Annotated[str, typer.Argument(help="A person: the beginning of their id, their name, or their e-mail.")]
+Engagement = Annotated[str | None, typer.Option("--engagement", help="Which engagement, where there are several.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+
+
+@app.command("start")
+def start(
+    person: Annotated[str | None, typer.Argument(help="A person; without one, everybody of the engagement.")] = None,
+    engagement: Engagement = None,
+    as_json: Json = False,
+) -> None:
+    """Start a person's assignment, or everybody's in an engagement: discovery begins, read-only access is proposed."""
+    from onboard.errors import BadInput
+    from onboard.lifecycle import discovery
+
+    if person is None and engagement is None:
+        raise BadInput.one("Say whom to start: onboard start PERSON, or onboard start --engagement ENGAGEMENT")
+    if person is None:
+        run(lambda services: discovery.start_everyone(services, engagement or "", context.actor(services)), as_json)
+    else:
+        _phase("discovery", person, engagement, as_json, discovery.start)
+
+
+@app.command("advance")
+def advance(person: Person, engagement: Engagement = None, as_json: Json = False) -> None:
+    """Bring a person into the next phase, if its gate is open. Exit 6 with what is missing if it isn't."""
+    from onboard.lifecycle import gates
+
+    flow = _next_flow(person, engagement) if context.prefect_api() else ""
+    _phase(flow, person, engagement, as_json, gates.advance)
+
+
+def _next_flow(person: str, engagement: str | None) -> str:
+    """The flow that leads out of the phase that a person is in."""
+    from onboard.lifecycle.gates import assignment_of
+    from onboard.lifecycle.standing import register_of
+    from onboard.model import Phase
+
+    with context.services() as services:
+        who = context.person(services, person)
+        phase = assignment_of(register_of(services), who, engagement).phase
+    return {None: "discovery", Phase.DISCOVERY: "tooling-setup"}.get(phase, "ramp-up")
+
+
+def _phase(
+    flow: str, person: str, engagement: str | None, as_json: bool, step: Callable[..., Report]
+) -> None:
+    if not context.prefect_api():
+        run(lambda s: step(s, context.person(s, person), engagement, context.actor(s)), as_json)
+        return
+    from onboard.flows.dispatch import dispatch
+
+    with context.services() as services:
+        parameters = {
+            "person": context.person(services, person),
+            "engagement": engagement,
+            "requested_by": context.actor(services).id,
+        }
+    code, message = dispatch(flow, parameters, timeout=FOLLOW)
+    output.emit_json({"exit_code": code, "message": message}) if as_json else output.say(message)
+    output.leave(code)
+
+
+@app.command("record")
+def record(
+    person: Person,
+    fact: Annotated[str, typer.Argument(help="A fact that policy knows (facts.yaml), such as nda_signed.")],
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day on which it holds.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="The document that shows it; its sha256 is kept.", dir_okay=False)
+    ] = None,
+    engagement: Engagement = None,
+    as_json: Json = False,
+) -> None:
+    """Record what happened to a person, and let access follow."""
+    from onboard.lifecycle import facts
+
+    day = until.date() if until else None
+    run(
+        lambda s: facts.record(
+            s, context.person(s, person), fact, context.actor(s), engagement=engagement, until=day, evidence=evidence
+        ),
+        as_json,
+    )
+
+
+@app.command("change-role")
+def change_role(person: Person, role: str, engagement: Engagement = None, as_json: Json = False) -> None:
+    """Give a person another role: what the old one gave goes at once, what the new one gives waits for approval."""
+    from onboard.lifecycle.role_change import change_role as change
+
+    run(lambda s: change(s, context.person(s, person), engagement, role, context.actor(s)), as_json)
+
+
+@app.command("offboard")
+def offboard(person: Person, engagement: Engagement = None, yes: Yes = False, as_json: Json = False) -> None:
+    """Take everything from a person who leaves (or what one engagement gave), and read it back."""
+    from onboard.lifecycle import offboarding
+
+    with context.services() as services:
+        who = context.person(services, person)
+        what = f"their access in {engagement}" if engagement else "all their access on every system"
+        _confirm(services, who, f"Takes from {context.name(services, who)} {what}.", yes=yes)
+        conclude(services, offboarding.offboard(services, who, engagement, context.actor(services)), as_json)
+
+
+@app.command("cutoff")
+def cutoff(person: Person, yes: Yes = False, as_json: Json = False) -> None:
+    """Cut a person off everywhere at once, without reading first; then take away what is left, and verify."""
+    from onboard.cli import view
+    from onboard.lifecycle import offboarding
+    from onboard.lifecycle.standing import register_of
+
+    with context.services() as services:
+        who = context.person(services, person)
+        _confirm(services, who, f"Cuts off {context.name(services, who)} on every system, now.", yes=yes)
+        cut = offboarding.cut_off(services, who, context.actor(services))
+        if as_json:
+            levers = [{"system": lever.system, "failure": lever.failure} for lever in cut.levers]
+            output.emit_json({"levers": levers, **view.report_json(cut.report), "exit_code": cut.exit_code})
+        else:
+            view.show_cut_off(cut, register_of(services), context.names(services))
+        output.leave(cut.exit_code)
+
+
+@app.command("restore")
+def restore(person: Person, as_json: Json = False) -> None:
+    """Undo the last removal (left, cut off, role changed). With your Vault login as its sponsor, at once."""
+    from onboard.lifecycle import approvals, offboarding
+
+    with context.services() as services:
+        who, actor = context.person(services, person), context.actor(services)
+        report = offboarding.restore(services, who, actor)
+        conclude(services, approvals.approve_and_apply(services, report, actor), as_json)
+
+
+def _confirm(services: Services, person: str, preview: str, *, yes: bool) -> None:
+    """Show what is about to be lost, and ask for the person's name; `--yes` doesn't ask."""
+    if yes:
+        return
+    from onboard.errors import BadInput
+    from onboard.lifecycle.standing import register_of
+    from onboard.lifecycle.story import what
+
+    held = [key for key in register_of(services).owned() if key[0] == person]
+    output.say(preview, stderr=True)
+    for _, _, resource in sorted(held):
+        output.say(f"  {resource.system}  {what(resource)}", stderr=True)
+    expected = context.name(services, person)
+    typed = typer.prompt(f"Type {expected} to go on", err=True)
+    if typed.strip() != expected:
+        raise BadInput.one("That isn't the name. Nothing was changed.")
+
+
+def run(step: Callable[[Services], Report], as_json: bool) -> None:
+    """Open the services, take the step, show what came of it and leave with its exit code."""
+    with context.services() as services:
+        conclude(services, step(services), as_json)
+
+
+def conclude(services: Services, report: Report, as_json: bool) -> None:
+    """Show a report and leave with its exit code."""
+    from onboard.cli import view
+    from onboard.lifecycle.standing import register_of
+
+    if as_json:
+        output.emit_json(view.report_json(report))
+    else:
+        view.show_report(report, register_of(services), context.names(services))
+    output.leave(report.exit_code)

@@ -1,0 +1,146 @@
+"""Plans and their approvals: plan, plans, inbox, approve, refuse, apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from onboard.cli import context, output
+from onboard.cli.output import Json
+
+if TYPE_CHECKING:
+    from onboard.ledger import Proposal, Register
+    from onboard.wiring import Services
+
+app = typer.Typer()
+
+Digest = Annotated[str, typer.Argument(help="The beginning of a plan's digest, at least four characters.")]
+
+
+@app.command("plan")
+def plan(
+    person: Annotated[str | None, typer.Option(help="One person.")] = None,
+    engagement: Annotated[str | None, typer.Option(help="Everybody of an engagement.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="Everybody of a vendor.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what would change, and why. Reads the systems; changes none. Without an option, for everybody."""
+    from onboard.cli import lifecycle
+    from onboard.lifecycle import reconciling
+
+    with context.services() as services:
+        people = _people(services, person, engagement, vendor)
+        found = reconciling.plan(services, people, context.actor(services))
+        lifecycle.conclude(services, reconciling.Report(found), as_json)
+
+
+def _people(services: Services, person: str | None, engagement: str | None, vendor: str | None) -> list[str]:
+    from onboard.errors import BadInput
+    from onboard.lifecycle.standing import register_of
+
+    register = register_of(services)
+    if person is not None:
+        return [context.person(services, person)]
+    for given, known, noun in ((engagement, register.engagements, "engagement"), (vendor, register.vendors, "vendor")):
+        if given is not None and given not in known:
+            raise BadInput.one(f"No {noun} {given!r}. Known: {', '.join(sorted(known)) or 'none'}")
+    chosen = [
+        e.id for e in register.engagements.values() if engagement in (None, e.id) and vendor in (None, e.vendor)
+    ]
+    return sorted({someone for name in chosen for someone in register.staffed(name)})
+
+
+@app.command("plans")
+def plans(as_json: Json = False) -> None:
+    """The open plans: proposed, and neither applied nor refused."""
+    from onboard.lifecycle.standing import register_of
+
+    with context.services() as services:
+        register = register_of(services)
+        _show(services, register, register.open_proposals(), as_json, "No plan is open.")
+
+
+@app.command("inbox")
+def inbox(as_json: Json = False) -> None:
+    """The open plans that wait for me, by my own Vault login."""
+    from onboard.lifecycle import approvals
+    from onboard.lifecycle.standing import register_of
+
+    with context.services() as services:
+        actor = approvals.authenticate(services, context.vault_token())
+        mine = approvals.inbox(services, actor)
+        _show(services, register_of(services), mine, as_json, "Nothing waits for you.")
+
+
+def _show(
+    services: Services, register: Register, proposals: Iterable[Proposal], as_json: bool, none: str
+) -> None:
+    from onboard.lifecycle.reconciling import lacking
+
+    found = list(proposals)
+    if as_json:
+        output.emit_json([_json(register, proposal) for proposal in found])
+        return
+    if not found:
+        output.say(none)
+        return
+    rows = []
+    for proposal in found:
+        waits = "; ".join(lacking(register, proposal.digest)) or "approved: apply it"
+        who = context.name(services, proposal.person)
+        changes = output.count(len(proposal.changes), "change")
+        rows.append((proposal.digest[:8], who, changes, f"{proposal.at:%Y-%m-%d %H:%M} UTC", waits))
+    output.table(rows, ("plan", "person", "changes", "proposed", "waits for"))
+    output.next_step(f"onboard approve {found[0].digest[:8]}")
+
+
+def _json(register: Register, proposal: Proposal) -> dict[str, Any]:
+    from onboard.lifecycle.reconciling import lacking
+
+    waits = list(lacking(register, proposal.digest))
+    return {**proposal.terms, "digest": proposal.digest, "proposed_at": proposal.at.isoformat(), "lacks": waits}
+
+
+@app.command("approve")
+def approve(
+    digest: Digest,
+    accept: Annotated[list[str] | None, typer.Option(help="A hazard to accept by its name.")] = None,
+) -> None:
+    """Approve a plan, as whoever your own Vault login says you are. Applies nothing yet."""
+    from onboard.lifecycle import approvals
+    from onboard.lifecycle.reconciling import lacking
+    from onboard.lifecycle.standing import register_of
+
+    with context.services() as services:
+        actor = approvals.authenticate(services, context.vault_token())
+        proposal = approvals.approve(services, digest, actor, accept or ())
+        short = proposal.digest[:8]
+        output.say(f"{context.name(services, actor.id)} approved plan {short} for {context.name(services, proposal.person)}.")
+        waits = lacking(register_of(services), proposal.digest)
+        if waits:
+            output.say(f"It still lacks {' and '.join(waits)}.")
+        else:
+            output.next_step(f"onboard apply {short}")
+
+
+@app.command("refuse")
+def refuse(digest: Digest) -> None:
+    """Refuse a plan, as whoever your own Vault login says you are."""
+    from onboard.lifecycle import approvals
+
+    with context.services() as services:
+        actor = approvals.authenticate(services, context.vault_token())
+        proposal = approvals.refuse(services, digest, actor)
+        output.say(f"Plan {proposal.digest[:8]} is refused; nothing of it was granted.")
+        output.next_step(f"onboard plan --person {proposal.person[:10]}")
+
+
+@app.command("apply")
+def apply(digest: Digest, as_json: Json = False) -> None:
+    """Carry out an approved plan: exactly what was approved, after reading again. Interrupted, it goes on."""
+    from onboard.cli import lifecycle
+    from onboard.lifecycle import approvals
+
+    lifecycle.run(lambda s: approvals.apply_digest(s, digest, context.actor(s)), as_json)

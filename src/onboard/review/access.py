@@ -1,0 +1,100 @@
+"""The access review: read all four systems completely, find what isn't as it should be, and put it on record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from onboard.connectors.base import Scope
+from onboard.engine.parallel import each
+from onboard.ledger import Register, records
+from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
+from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
+from onboard.review.findings import Books, Bound, Finding, find
+from onboard.wiring import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What one review found, how it compares with the one before, and what couldn't be read (resource: reason)."""
+
+    at: datetime
+    people: int
+    systems: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    new: int
+    still_open: int
+    resolved: int
+    unknown: tuple[tuple[str, str], ...]
+
+    @property
+    def exit_code(self) -> int:
+        """5 where something couldn't be read, 4 where there are findings, else 0."""
+        return 5 if self.unknown else 4 if self.findings else 0
+
+
+def review(services: Services, actor: Actor) -> Review:
+    """Review everybody's access on every resource of every system. Changes no system."""
+    register = register_of(services)
+    observed = each(lambda system: services.readers[system].read(Scope(None)), sorted(services.readers))
+    findings = find(observed, books_of(services, register))
+    keys = Counter(finding.key for finding in findings)
+    before = Counter(register.last_review)
+    entry = records.reviewed(sorted(keys.elements()))
+    note(services, entry, actor)
+    return Review(
+        at=services.clock(),
+        people=sum(bool(register.assignments(person)) for person in register.people),
+        systems=tuple(sorted(services.readers)),
+        findings=findings,
+        new=(keys - before).total(),
+        still_open=(keys & before).total(),
+        resolved=(before - keys).total(),
+        unknown=tuple(_unknown(observed)),
+    )
+
+
+def books_of(services: Services, register: Register) -> Books:
+    """The register, the policy and the settings, to hold observations against."""
+    rules, policy = rules_of(services, register), services.policy
+
+    def classification(resource: Resource) -> Classification:
+        spec = policy.resources.get(resource)
+        return spec.classification if spec else Classification.INTERNAL
+
+    wanted: dict[tuple[str, Resource], tuple[Grant, ...]] = {}
+    for grant in rules.desired(sorted(register.people)):
+        wanted[grant.person, grant.resource] = (*wanted.get((grant.person, grant.resource), ()), grant)
+    return Books(
+        wanted=wanted,
+        bound=_bound(services, register),
+        owned=register.owned(),
+        exclusive=rules.exclusive,
+        classification=classification,
+        protected=lambda account: protected_by(services, account),
+    )
+
+
+def _bound(services: Services, register: Register) -> dict[tuple[str, str], Bound]:
+    index = {}
+    for person in register.people:
+        for account in _accounts(services, register, person):
+            if account.external_id is not None:
+                index[account.system, account.external_id] = Bound(
+                    account=account.id,
+                    person=person,
+                    left=register.left(person) is not None,
+                    outsourced=bool(register.assignments(person)),
+                )
+    return index
+
+
+def _accounts(services: Services, register: Register, person: str) -> tuple[Account, ...]:
+    return tuple(subject_of(services, register, person).accounts.values())
+
+
+def _unknown(observed: list[Observation]) -> list[tuple[str, str]]:
+    whole = [(o.system, o.unknown) for o in observed if o.unknown is not None]
+    parts = [(str(r.resource), r.unknown) for o in observed for r in o.readings.values() if r.unknown is not None]
+    return [*whole, *parts]

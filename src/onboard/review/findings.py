@@ -1,0 +1,159 @@
+"""What is, compared with what should be, over every resource of every system. Pure; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from onboard.engine.diff import Owned
+from onboard.model import (
+    FOUNDATIONS,
+    Account,
+    Classification,
+    Grant,
+    Holding,
+    HoldingState,
+    Observation,
+    Resource,
+    scale_of,
+)
+
+
+class Severity(StrEnum):
+    """How urgently somebody should look."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class FindingKind(StrEnum):
+    """What is wrong.
+
+    left-behind: somebody who left still holds it · drift: an engineer holds what policy doesn't give, or more than it
+    gives · stranger: an account bound to nobody holds it · missing: what was granted and is still wanted is gone ·
+    lapsed: an invitation that expired unaccepted still stands.
+    """
+
+    LEFT_BEHIND = "left-behind"
+    DRIFT = "drift"
+    STRANGER = "stranger"
+    MISSING = "missing"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that isn't as it should be. `handle` is for people to read; the journal gets the opaque ids."""
+
+    kind: FindingKind
+    severity: Severity
+    resource: Resource
+    level: str
+    person: str | None
+    account: str | None
+    handle: str
+    message: str
+
+    @property
+    def key(self) -> str:
+        """What makes it the same finding tomorrow, in opaque ids."""
+        return f"{self.kind} {self.resource} {self.level} {self.account or 'stranger'}"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An account that is bound to a person: whether they have left, and whether they are a vendor's."""
+
+    account: str
+    person: str
+    left: bool
+    outsourced: bool
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the house knows, to hold observations against. `bound` is by system and external id."""
+
+    wanted: Mapping[tuple[str, Resource], tuple[Grant, ...]]
+    bound: Mapping[tuple[str, str], Bound]
+    owned: Owned
+    exclusive: Callable[[Resource], bool]
+    classification: Callable[[Resource], Classification]
+    protected: Callable[[Account], bool]
+
+
+def find(observed: Iterable[Observation], books: Books) -> tuple[Finding, ...]:
+    """Every finding in what could be read, the gravest first; what couldn't be read yields none."""
+    readings = [reading for observation in observed for reading in observation.readings.values()]
+    known = [reading for reading in readings if reading.unknown is None]
+    found = [f for reading in known for holding in reading.holdings for f in _judge(holding, books)]
+    found += _missing({reading.resource: reading.holdings for reading in known}, books)
+    return tuple(sorted(found, key=lambda f: (list(Severity).index(f.severity), f.kind, f.resource, f.handle)))
+
+
+def _judge(holding: Holding, books: Books) -> Iterator[Finding]:
+    system = holding.resource.system
+    if books.protected(Account("", system, holding.account, holding.handle)):
+        return
+    who = books.bound.get((system, holding.account))
+    if who is None:
+        yield _stranger(holding, books)
+    elif who.left:
+        yield _finding(FindingKind.LEFT_BEHIND, Severity.HIGH, holding, who, "held by somebody who left; take it away")
+    elif who.outsourced or books.exclusive(holding.resource):
+        yield from _drift(holding, who, books)
+
+
+def _stranger(holding: Holding, books: Books) -> Finding:
+    if books.exclusive(holding.resource):
+        message = "an account bound to nobody, on a resource that admits nobody but those policy names"
+        return _finding(FindingKind.STRANGER, Severity.HIGH, holding, None, message)
+    grave = books.classification(holding.resource).rank >= Classification.CONFIDENTIAL.rank
+    severity = Severity.MEDIUM if grave else Severity.LOW
+    return _finding(FindingKind.STRANGER, severity, holding, None, "an account bound to nobody; say whose it is")
+
+
+def _drift(holding: Holding, who: Bound, books: Books) -> Iterator[Finding]:
+    grants = books.wanted.get((who.person, holding.resource), ())
+    levels = [grant.level for grant in grants]
+    scale = scale_of(holding.resource)
+    enough = holding.level in levels if scale.open else any(scale.rank(holding.level) <= scale.rank(x) for x in levels)
+    if enough and holding.state is HoldingState.EXPIRED:
+        yield _finding(FindingKind.LAPSED, Severity.LOW, holding, who, "its invitation expired; invite again")
+    elif not enough:
+        ours = holding.level in books.owned.get((who.person, who.account, holding.resource), frozenset())
+        origin = "no longer carried by policy" if ours else "granted outside onboard"
+        gives = f"policy gives {', '.join(levels)}" if levels else "policy gives nothing here"
+        yield _finding(FindingKind.DRIFT, Severity.HIGH, holding, who, f"{origin}; {gives}")
+
+
+def _missing(holdings: Mapping[Resource, tuple[Holding, ...]], books: Books) -> Iterator[Finding]:
+    """What we granted, policy still wants, and nobody took away through us, but isn't there."""
+    for (person, account, resource), levels in books.owned.items():
+        external = next((e for (s, e), b in books.bound.items() if b.account == account and s == resource.system), None)
+        grants = books.wanted.get((person, resource), ())
+        if resource not in holdings or external is None or not grants:
+            continue
+        held = [h.level for h in holdings[resource] if h.account == external]
+        for grant in grants:
+            scale = scale_of(resource)
+            there = grant.level in held if scale.open else any(scale.rank(x) >= scale.rank(grant.level) for x in held)
+            if not there and grant.level in levels:
+                severity = Severity.MEDIUM if resource.type in FOUNDATIONS else Severity.LOW
+                message = "granted, still wanted, and taken away outside onboard"
+                yield Finding(FindingKind.MISSING, severity, resource, grant.level, person, account, external, message)
+
+
+def _finding(kind: FindingKind, severity: Severity, holding: Holding, who: Bound | None, message: str) -> Finding:
+    return Finding(
+        kind,
+        severity,
+        holding.resource,
+        holding.level,
+        who.person if who else None,
+        who.account if who else None,
+        holding.handle,
+        message,
+    )
