@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import onboard
-from onboard.cli import output
+from onboard.cli import init, ledger, output, person, policy
 from onboard.errors import OnboardError
 
 REPORT_TO = "the people who maintain onboard for you, or its issue tracker"
@@ -57,6 +57,12 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+app.add_typer(init.app)
+app.add_typer(person.app, name="person")
+app.add_typer(policy.app, name="policy")
+app.add_typer(ledger.app, name="ledger")
 
 
 def main() -> None:

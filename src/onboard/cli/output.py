@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,7 +77,7 @@ def _plain(value: object) -> Any:
             return value.value
         case Mapping():
             return {str(key): inner for key, inner in value.items()}
-        case Set():
+        case AbstractSet():
             return sorted(value, key=str)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -98,7 +99,7 @@ def complain(error: OnboardError) -> None:
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """"1 problem", "3 problems"."""
+    """A number with its noun: 1 problem, 3 problems."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 

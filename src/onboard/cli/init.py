@@ -1,0 +1,80 @@
+"""`onboard init`: a folder to begin in."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboard.cli import output
+from onboard.errors import BadInput, Problem
+
+app = typer.Typer()
+
+TEMPLATE = """\
+# onboard's settings. Every key can also be given as a variable: ONBOARD_GITHUB__ORG, ONBOARD_LEDGER_URL, …
+# Secrets never stand in this file. For each there is a variable (ONBOARD_GITHUB__TOKEN), a file that holds it
+# (token_file = "/run/secrets/github"), or Vault (token = "vault:secret/data/onboard/github#token").
+# Reading uses a credential of its own (read_token), which should not be able to write.
+
+# ledger_url = "sqlite:///onboard.db"   # relative to this file
+# policies = "policies"
+
+# A plan that takes away more than this on one system has to be approved as such.
+# [limits]
+# removals = 25
+# fraction = 0.5       # of what those in the plan hold there …
+# fraction_from = 10   # … counted from so many removals on
+
+# protected = names accounts, by handle or id, that are never changed: owners, emergency accounts, onboard's own.
+
+# [systems.github]              # ONBOARD_GITHUB__TOKEN, ONBOARD_GITHUB__READ_TOKEN
+# org = "acme"
+# base_url = "https://api.github.com"
+# protected = ["octo-admin"]
+
+# [systems.jira]                # ONBOARD_JIRA__TOKEN, ONBOARD_JIRA__READ_TOKEN
+# base_url = "https://acme.atlassian.net"
+# deployment = "cloud"          # or "data-center"
+# email = "onboard@acme.example"
+# read_email = "onboard-reader@acme.example"   # whose read_token is; email unless given
+
+# [systems.slack]               # ONBOARD_SLACK__BOT_TOKEN, __ADMIN_TOKEN (SCIM), __READ_TOKEN
+# base_url = "https://slack.com/api/"
+# scim_base_url = "https://api.slack.com/scim/v1/"
+
+# [systems.vault]               # ONBOARD_VAULT__TOKEN, or __ROLE_ID and __SECRET_ID; READ_… likewise
+# addr = "https://vault.acme.example:8200"
+# namespace = "admin"
+# login_mount = "userpass"      # the auth mount that people log in at
+
+# A second instance of a kind has a name of its own: ONBOARD_SYSTEMS__GITHUB_EU__TOKEN
+# [systems.github-eu]
+# kind = "github"
+# org = "acme-eu"
+"""
+
+
+@app.command("init")
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to begin.", file_okay=False)] = Path(),
+) -> None:
+    """Write onboard.toml and a copy of the starter policies into a folder."""
+    from onboard.settings import FILE
+    from onboard.wiring import starter_policies
+
+    file, policies = folder / FILE, folder / "policies"
+    taken = [path for path in (file, policies) if path.exists()]
+    if taken:
+        raise BadInput(
+            Problem(str(path), 0, "exists already and isn't overwritten. Remove it, or begin in another folder.")
+            for path in taken
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(starter_policies(), policies)
+    with file.open("x", encoding="utf-8") as written:
+        written.write(TEMPLATE)
+    output.say(f"Wrote {file} and {policies}{'/'}, the starter policies. Both are meant for git; secrets are not.")
+    output.next_step(f"name your systems in {file}, set their credentials, then: onboard doctor")

@@ -1,0 +1,196 @@
+"""`onboard person …`: entering people, and what is known of them. Names stay in the ledger, never in files for git."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from onboard.cli import context, output, person_view, render
+from onboard.cli.output import Json
+from onboard.errors import BadInput, Problem
+from onboard.model import OPERATOR
+
+if TYPE_CHECKING:
+    from onboard.ledger import Ledger, Profile
+
+
+class Row(NamedTuple):
+    """A line of a roster."""
+
+    name: str
+    email: str
+    handles: Mapping[str, str]
+
+
+app = typer.Typer(help="Enter people, and see what is known of them.", no_args_is_help=True)
+
+Who = Annotated[
+    str, typer.Argument(metavar="PERSON", help="An id or its beginning, an e-mail address, handle or name.")
+]
+GitHub = Annotated[str, typer.Option(help="Login on github.")]
+Jira = Annotated[str, typer.Option(help="E-mail address (Cloud) or user name (Data Center) on jira.")]
+Slack = Annotated[str, typer.Option(help="E-mail address on slack.")]
+Vault = Annotated[str, typer.Option(help="User name on vault.")]
+Other = Annotated[
+    list[str] | None, typer.Option("--system", metavar="NAME=HANDLE", help="Handle on any other system; repeatable.")
+]
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="The person's name.")],
+    email: Annotated[str, typer.Option(help="Where the person is written to.")],
+    github: GitHub = "",
+    jira: Jira = "",
+    slack: Slack = "",
+    vault: Vault = "",
+    system: Other = None,
+) -> None:
+    """Enter a person and print their id, which is what manifests name."""
+    from onboard.ledger import Profile
+    from onboard.model import new_person_id
+
+    handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)
+    with context.ledger() as ledger:
+        profile = Profile(name, email, handles)
+        person = _unrecorded(ledger, profile) or new_person_id()
+        _enter(ledger, {person: profile})
+    output.say(person)
+
+
+@app.command("set")
+def change(
+    person: Who,
+    name: Annotated[str, typer.Option(help="Another name.")] = "",
+    email: Annotated[str, typer.Option(help="Another e-mail address.")] = "",
+    github: GitHub = "",
+    jira: Jira = "",
+    slack: Slack = "",
+    vault: Vault = "",
+    system: Other = None,
+) -> None:
+    """Change what is known of a person. A handle given anew counts from when no account is bound yet."""
+    from onboard.ledger import Profile
+
+    handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)
+    with context.ledger() as ledger:
+        who = render.resolve(ledger.people, person)
+        old = ledger.people.get(who)
+        ledger.people.update(who, Profile(name or old.name, email or old.email, {**old.handles, **handles}))
+    output.say(f"Changed {name or old.name} ({render.short(who)}).")
+
+
+@app.command("import")
+def import_(
+    roster: Annotated[Path, typer.Argument(help="CSV with name, email, github, jira, slack, vault, …", dir_okay=False)],
+) -> None:
+    """Enter everybody in a roster, or nobody if a line is wrong; bring up to date who is there already (by e-mail)."""
+    from onboard.ledger import Profile
+    from onboard.model import new_person_id
+
+    rows = _rows(roster)
+    with context.ledger() as ledger:
+        known = {profile.email.casefold(): person for person, profile in ledger.people.all().items()}
+        recorded = render.register(ledger).people
+        new: dict[str, Profile] = {}
+        changed = 0
+        for row in rows:
+            person = known.get(row.email.casefold())
+            if person is None or person not in recorded:
+                new[person or new_person_id()] = Profile(row.name, row.email, row.handles)
+                continue
+            old = ledger.people.get(person)
+            updated = Profile(row.name, old.email, {**old.handles, **row.handles})
+            if updated != old:
+                ledger.people.update(person, updated)
+                changed += 1
+        _enter(ledger, new)
+    output.table((person, profile.name) for person, profile in new.items())
+    output.say(f"{len(new)} entered, {changed} changed, {len(rows) - len(new) - changed} as they were.")
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Everybody who is known, with their assignments."""
+    with context.ledger() as ledger:
+        person_view.everybody(ledger, as_json=as_json)
+
+
+@app.command("show")
+def show(person: Who, as_json: Json = False) -> None:
+    """What is known of a person: accounts, assignments, facts."""
+    with context.ledger() as ledger:
+        person_view.one(ledger, render.resolve(ledger.people, person), as_json=as_json)
+
+
+def _enter(ledger: Ledger, profiles: Mapping[str, Profile]) -> None:
+    """Keep who these people are, then record that they are there."""
+    from onboard.ledger import records
+
+    known = ledger.people.all()
+    ledger.people.add_all({person: profile for person, profile in profiles.items() if person not in known})
+    facts = [records.person_added(person) for person in profiles]
+    if facts:
+        ledger.journal.append_many(facts, actor=OPERATOR, at=context.clock())
+
+
+def _unrecorded(ledger: Ledger, profile: Profile) -> str | None:
+    """Somebody whose entering was interrupted: their profile is kept, but no fact says that they are there."""
+    same = [person for person, kept in ledger.people.all().items() if kept == profile]
+    return next((person for person in same if person not in render.register(ledger).people), None)
+
+
+def _handles(short: Mapping[str, str], other: list[str] | None) -> dict[str, str]:
+    """Handles by system. Raises BadInput for a system that isn't known here."""
+    handles = {system: handle for system, handle in short.items() if handle}
+    known = context.settings().kinds
+    problems = []
+    for pair in other or ():
+        system, _, handle = pair.partition("=")
+        if system not in known or not handle:
+            problems.append(f"--system {pair}: expected NAME=HANDLE with one of {', '.join(sorted(known))}.")
+        handles[system] = handle
+    if problems:
+        raise BadInput(Problem("", 0, problem) for problem in problems)
+    return handles
+
+
+def _rows(roster: Path) -> list[Row]:
+    """The roster's lines. Raises BadInput with every line that is wrong."""
+    columns = {"name", "email", *context.settings().kinds}
+    try:
+        with roster.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restkey="")
+            unknown = sorted(set(reader.fieldnames or ()) - columns)
+            lacking = sorted({"name", "email"} - set(reader.fieldnames or ()))
+            if unknown or lacking:
+                what = "; ".join(
+                    f"{word} {', '.join(names)}" for word, names in (("lacks", lacking), ("has", unknown)) if names
+                )
+                raise BadInput.one(f"the first line {what}. Columns: {', '.join(sorted(columns))}.", roster.name, 1)
+            return _checked(roster.name, [(reader.line_num, row) for row in reader])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInput.one(f"can't be read as CSV in UTF-8: {error}.", roster.name) from None
+
+
+def _checked(file: str, lines: list[tuple[int, dict[str, str]]]) -> list[Row]:
+    problems: list[Problem] = []
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
+    for line, cells in lines:
+        values = {column: (value or "").strip() for column, value in cells.items() if column}
+        name, email = values.pop("name"), values.pop("email")
+        if "" in cells:
+            problems.append(Problem(file, line, "has more values than columns; put a value with a comma in quotes."))
+        if not name or "@" not in email:
+            problems.append(Problem(file, line, f"needs a name and an e-mail address; found {name!r} and {email!r}."))
+        elif (first := seen.setdefault(email.casefold(), line)) != line:
+            problems.append(Problem(file, line, f"{email} stands in line {first} already. Delete one of them."))
+        rows.append(Row(name, email, {system: handle for system, handle in values.items() if handle}))
+    if problems:
+        raise BadInput(problems)
+    return rows
