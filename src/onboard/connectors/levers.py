@@ -1,8 +1,9 @@
-"""Pulling every lever: what an ordered cut-off does when some of its calls fail."""
+"""Several calls for one purpose: what it means when some of them fail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Receipt
@@ -26,6 +27,17 @@ def pull(system: str, levers: Sequence[Lever]) -> list[Receipt]:
     if failures:
         raise _together(system, failures, any(receipt.changed for receipt in receipts))
     return receipts
+
+
+@contextmanager
+def after(system: str, done: str) -> Iterator[None]:
+    """What fails inside follows a write that took effect: so it is uncertain, and no plain refusal."""
+    try:
+        yield
+    except SystemFailed as failure:
+        raise SystemFailed(
+            system, f"{done}, but: {failure.reason}", uncertain=True, retry_after=failure.retry_after
+        ) from None
 
 
 def _together(system: str, failures: Sequence[SystemFailed], changed: bool) -> SystemFailed:

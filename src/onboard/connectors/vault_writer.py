@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pydantic import SecretStr
 
 from onboard.connectors.base import Health
-from onboard.connectors.levers import Lever, pull
+from onboard.connectors.levers import Lever, after, pull
 from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Vault, VaultRefused
 from onboard.connectors.vault_health import writer_health
 from onboard.errors import SystemFailed, SystemRefused
@@ -126,7 +125,7 @@ class VaultWriter:
                 name, metadata={"managed_by": "onboard"}, disabled=False
             ),
         )
-        with self._partly("the entity was made"):
+        with after(self.system, "the entity was made"):
             entity_id = made.data.get("id") or self._made_before(name)
             answer = self._vault.send(
                 f"give an entity its alias on {mount.path}",
@@ -145,7 +144,7 @@ class VaultWriter:
     def _close(self, entity: Entity) -> Receipt:
         if not entity.disabled:
             self._set_disabled(entity.id, disabled=True)
-        with self._partly("the entity is disabled"):
+        with after(self.system, "the entity is disabled"):
             sweep = self._sweep(entity.id)
         changed = not entity.disabled or sweep.revoked > 0
         return Receipt(f"disabled, {sweep}", self._clock(), changed=changed, external_id=entity.id)
@@ -266,15 +265,6 @@ class VaultWriter:
     def _check(self, resource: Resource, level: str) -> None:
         if _LEVELS.get(resource.type) != level:
             raise self._no(f"{resource} has no level {level!r}. Expected login:MOUNT enabled, or group:NAME member.")
-
-    @contextmanager
-    def _partly(self, done: str) -> Iterator[None]:
-        """What fails inside follows a write that took effect: so it is uncertain, and no plain refusal."""
-        try:
-            yield
-        except SystemFailed as failure:
-            reason = f"{done}, but: {failure.reason}"
-            raise SystemFailed(self.system, reason, uncertain=True, retry_after=failure.retry_after) from None
 
     def _no(self, reason: str) -> SystemRefused:
         return SystemRefused(self.system, reason)

@@ -1,0 +1,78 @@
+"""What Slack tokens may do, against what reading or writing needs: scopes that are missing, and scopes too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onboard.connectors.base import Health
+from onboard.connectors.slack_api import Slack
+from onboard.connectors.slack_scim import Scim
+from onboard.errors import SystemFailed, SystemRefused
+
+_READS = frozenset({"users:read", "users:read.email", "channels:read", "groups:read", "usergroups:read"})
+_WRITES = frozenset(
+    {
+        "users:read",
+        "channels:read",
+        "channels:manage",
+        "groups:read",
+        "groups:write",
+        "usergroups:read",
+        "usergroups:write",
+    }
+)
+_ADMINS = frozenset({"admin", "admin.users:write"})
+#: What says nothing and changes nothing, and, for writing, the messages that onboard's own bot sends.
+_HARMLESS = frozenset({"identify", "team:read", "users.profile:read", "emoji:read"})
+_TALKS = frozenset({"chat:write", "im:write", "users:read.email"})
+
+
+def reader_health(slack: Slack) -> Health:
+    """The health of a reading token. What isn't needed to read members is too much: messages, writing, admin."""
+    return _health(slack, _READS, _HARMLESS)
+
+
+def writer_health(slack: Slack, admin: Slack | None, scim: Scim | None) -> Health:
+    """The health of a writing bot token, and whether the admin's token and SCIM, where configured, are good for it."""
+    health = _health(slack, _WRITES, _HARMLESS | _TALKS)
+    problems = [health.problem]
+    if admin:
+        ends = _health(admin, _ADMINS, frozenset())
+        problems += [ends.problem, *(f"the admin token lacks {scope}" for scope in ends.missing)]
+    if scim:
+        problems.append(_problem(scim))
+    problem = "; ".join(filter(None, dict.fromkeys(problems)))
+    return Health(health.reachable, health.identity, health.rights, health.missing, health.excess, problem)
+
+
+def _problem(scim: Scim) -> str:
+    try:
+        scim.check()
+    except SystemFailed as failure:
+        return failure.reason
+    return ""
+
+
+def _health(slack: Slack, needed: frozenset[str], tolerated: frozenset[str]) -> Health:
+    try:
+        answer = slack.find("ask whose token it is", lambda c: c.auth_test())
+    except SystemRefused as refused:
+        return Health(reachable=True, problem=refused.reason)
+    except SystemFailed as failure:
+        return Health(reachable=False, problem=failure.reason)
+    identity = f"{answer.get('user', '')} in {answer.get('team', '')}"
+    told = {name.lower(): value for name, value in answer.headers.items()}.get("x-oauth-scopes")
+    if told is None:
+        return Health(reachable=True, identity=identity, problem="Slack didn't say which scopes the token has.")
+    scopes = {scope.strip() for scope in told.split(",") if scope.strip()}
+    return Health(
+        reachable=True,
+        identity=identity,
+        rights=_listed(scopes),
+        missing=_listed(needed - scopes),
+        excess=_listed(scopes - needed - tolerated),
+    )
+
+
+def _listed(scopes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(scopes))
