@@ -92,7 +92,7 @@ class JiraSimulator:
         """Take up a state that `state` gave earlier."""
         self._state = JiraState.model_validate(state)
 
-    def accept(self, person: str) -> list[str]:  # noqa: ARG002 - the contract of all simulators
+    def accept(self, person: str) -> list[str]:
         """Nothing: Jira adds people without asking them."""
         return []
 
