@@ -1,6 +1,7 @@
 """What happened, kept for good: the journal, the register read from it, and personal data beside it."""
 
 from onboard.ledger import records
+from onboard.ledger.decisions import Approval, Proposal
 from onboard.ledger.entries import Entry, Head, Record
 from onboard.ledger.journal import Journal
 from onboard.ledger.leases import Lease, Leases
@@ -10,6 +11,7 @@ from onboard.ledger.register import Register
 from onboard.ledger.store import Ledger
 
 __all__ = [
+    "Approval",
     "ChangeRecord",
     "Entry",
     "Head",
@@ -20,6 +22,7 @@ __all__ = [
     "Ledger",
     "People",
     "Profile",
+    "Proposal",
     "Record",
     "Register",
     "Result",

@@ -21,7 +21,7 @@ SHORTEST = 4
 class Proposal:
     """What was proposed for one person. `terms` is all that the digest stands for, as it was recorded.
 
-    `settled` is "applied" or "refused" where that came after the (last) proposal of this digest.
+    `settled` is "applied", "refused" or "withdrawn" where that came after the (last) proposal of this digest.
     """
 
     entry: int
@@ -69,7 +69,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A digest was applied or refused: what was approved before no longer counts."""
+    """A digest was applied, refused or withdrawn: what was approved before no longer counts."""
 
     entry: int
     how: str
@@ -82,13 +82,13 @@ class Decisions:
     proposals: Mapping[str, Proposal] = field(default_factory=dict)
     approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
     settlements: Mapping[str, tuple[Settlement, ...]] = field(default_factory=dict)
-    newest: Mapping[str, str] = field(default_factory=dict)
+    newest: Mapping[tuple[str, str], str] = field(default_factory=dict)
     policy: str | None = None
 
     def advance(self, entries: Iterable[Entry]) -> Decisions:
         """These decisions and the ones that follow."""
         proposals: dict[str, Proposal] = {}
-        newest: dict[str, str] = {}
+        newest: dict[tuple[str, str], str] = {}
         approvals: dict[str, list[Approval]] = {}
         settlements: dict[str, list[Settlement]] = {}
         policy = self.policy
@@ -99,11 +99,10 @@ class Decisions:
                 case "proposed":
                     proposal = _proposal(entry)
                     proposals[proposal.digest] = proposal
-                    if proposal.authority == "approval":
-                        newest[proposal.person] = proposal.digest
+                    newest[proposal.person, proposal.authority] = proposal.digest
                 case "approved":
                     approvals.setdefault(entry.body["digest"], []).append(_approval(entry))
-                case "applied" | "refused":
+                case "applied" | "refused" | "withdrawn":
                     settlements.setdefault(entry.body["digest"], []).append(Settlement(entry.seq, entry.kind))
         return Decisions(
             MappingProxyType({**self.proposals, **proposals}),
@@ -124,10 +123,24 @@ class Decisions:
             raise BadInput.one(f"No plan {digest!r} was ever proposed. {expected}")
         return self._settled(self.proposals[found[0]])
 
+    def latest(self, person: str, authority: str) -> Proposal | None:
+        """The newest proposal for a person under one authority."""
+        digest = self.newest.get((person, authority))
+        return self._settled(self.proposals[digest]) if digest else None
+
     def open(self) -> Iterator[Proposal]:
-        """Of each person the newest proposal that needs an approval, unless it was applied or refused."""
+        """Of each person the newest proposals that need somebody's word, unless they are settled."""
         newest = (self._settled(self.proposals[digest]) for digest in self.newest.values())
-        return (proposal for proposal in newest if proposal.settled is None)
+        return (p for p in newest if p.settled is None and (p.authority == "approval" or p.terms.get("hazards")))
+
+    def approved(self, person: str) -> Proposal | None:
+        """The proposal for a person that was approved last, if that approval still counts."""
+        given = [
+            (unspent[-1].entry, p)
+            for p in self.proposals.values()
+            if p.person == person and (unspent := self.unspent(p.digest))
+        ]
+        return max(given, key=lambda found: found[0])[1] if given else None
 
     def unspent(self, digest: str) -> tuple[Approval, ...]:
         """The approvals that count: given since the digest was last applied or refused."""

@@ -192,6 +192,11 @@ def refused(digest: str) -> Record:
     return Record("refused", {"digest": digest})
 
 
+def withdrawn(digest: str) -> Record:
+    """This digest is no longer needed: what it proposed came about, or isn't wanted any more."""
+    return Record("withdrawn", {"digest": digest})
+
+
 def applied(digest: str) -> Record:
     """This digest has been carried out: its approvals are spent."""
     return Record("applied", {"digest": digest})

@@ -20,7 +20,9 @@ from onboard.ledger.facts import Binding, FactRecord, Facts
 from onboard.ledger.standing import Standing, standing_of
 from onboard.model import Assignment, Engagement, Fact, Resource, Vendor
 
-_DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "applied"})
+_DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "withdrawn", "applied"})
+#: Facts after which an approval given before no longer holds.
+TURNS = frozenset({"left", "cut_off", "role_changed", "restored"})
 _EFFECTS = frozenset({"intended", "outcome"})
 
 
@@ -40,6 +42,7 @@ class Register:
     _facts: Facts = field(default_factory=Facts)
     _decisions: Decisions = field(default_factory=Decisions)
     _effects: Effects = field(default_factory=Effects)
+    _last_review: tuple[str, ...] = ()
     _standings: dict[str, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -61,6 +64,7 @@ class Register:
             _grown(self._facts, [entry for entry in new if entry.kind == "fact"]),
             _grown(self._decisions, [entry for entry in new if entry.kind in _DECISIONS]),
             _grown(self._effects, [entry for entry in new if entry.kind in _EFFECTS]),
+            next((tuple(e.body["findings"]) for e in reversed(new) if e.kind == "reviewed"), self._last_review),
         )
 
     # People, vendors, engagements
@@ -151,6 +155,27 @@ class Register:
     def open_proposals(self) -> tuple[Proposal, ...]:
         """What waits for an approval: each person's newest such proposal, unless settled, or the person is out."""
         return tuple(proposal for proposal in self._decisions.open() if self.left(proposal.person) is None)
+
+    def latest_proposal(self, person: str, authority: str) -> Proposal | None:
+        """The newest proposal for a person under "fact" or "approval", settled or not."""
+        return self._decisions.latest(person, authority)
+
+    def approved_proposal(self, person: str) -> Proposal | None:
+        """The proposal for a person that was approved last; None where that is spent, or a fact since then undid it.
+
+        What is approved before somebody leaves, changes role or is restored doesn't hold afterwards.
+        """
+        proposal = self._decisions.approved(person)
+        if proposal is None:
+            return None
+        turns = [record.entry for record in self._facts.by_person.get(person, ()) if record.name in TURNS]
+        valid = all(approval.entry > max(turns, default=0) for approval in self.approvals(proposal.digest))
+        return proposal if valid else None
+
+    @property
+    def last_review(self) -> tuple[str, ...]:
+        """The keys of what the last access review found."""
+        return self._last_review
 
     def approvals(self, digest: str) -> tuple[Approval, ...]:
         """The approvals of a digest that count: not yet spent by its application nor voided by a refusal."""
