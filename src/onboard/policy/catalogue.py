@@ -15,14 +15,15 @@ from typing import Protocol, TypeVar
 
 from onboard.errors import BadInput, Problem
 from onboard.model import SCALES, Kind, Phase, Resource, Scale, Source
-from onboard.policy import reading
 from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
 from onboard.policy.checks import CHECKS, Draft
+from onboard.policy.reading import Reader, facts, resources
 from onboard.policy.strict import Block, Notes, read
 from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Stage
 
 _PLACES = re.compile(r"(resources|facts)\.yaml|(roles|playbooks|tests)/[^/]+\.yaml|guardrails/[^/]+\.cedar(schema)?")
 _PLACES_SAID = "resources.yaml, facts.yaml, roles/, playbooks/ and tests/ with *.yaml, guardrails/ with *.cedar"
+_BEGINNINGS = {"resources.yaml": "resources: {}", "facts.yaml": "prerequisites: {}"}
 _IGNORED = (".md",)
 
 
@@ -118,30 +119,32 @@ def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) 
     guardrails = compile_guardrails({name: text for name, text in files.items() if _PLACES.fullmatch(name)}, notes)
     single = {name: _one(files, name, notes) for name in ("resources.yaml", "facts.yaml")}
     folders = {folder: _many(files, folder, notes) for folder in ("roles", "playbooks", "tests")}
-    blocks = [*single.values(), *(block for found in folders.values() for block in found)]
+    reader = Reader(facts(single["facts.yaml"]) if single["facts.yaml"] else None)
+    read_files = {block.source.file for found in (single.values(), *folders.values()) for block in found if block}
     draft = Draft(
         systems,
-        MappingProxyType(reading.facts(single["facts.yaml"])),
-        MappingProxyType(reading.resources(single["resources.yaml"])),
-        MappingProxyType(_named(folders["roles"], reading.role, "role", notes)),
-        MappingProxyType(_named(folders["playbooks"], reading.playbook, "playbook", notes)),
+        MappingProxyType(dict(reader.facts or {})),
+        MappingProxyType(resources(single["resources.yaml"]) if single["resources.yaml"] else {}),
+        MappingProxyType(_named(folders["roles"], reader.role, "role", notes)),
+        MappingProxyType(_named(folders["playbooks"], reader.playbook, "playbook", notes)),
         frozenset(rule.id for rule in guardrails.rules),
-        tuple(case for block in folders["tests"] for case in reading.cases(block)),
-        frozenset(block.source.file for block in blocks if not block.nodes),
+        tuple(case for block in folders["tests"] for case in reader.cases(block)),
+        frozenset({*files, *single} - read_files),
     )
     return draft, guardrails
 
 
-def _one(files: Mapping[str, str], name: str, notes: Notes) -> Block:
+def _one(files: Mapping[str, str], name: str, notes: Notes) -> Block | None:
     if name not in files:
-        notes.add(Source(name, 0), "this file is missing. Add it, if only with an empty list.")
-        return Block(name, Source(name, 0), notes)
+        notes.add(Source(name, 0), f"this file is missing. Restore it, or start with `{_BEGINNINGS[name]}`.")
+        return None
     return read(files[name], name, name, notes)
 
 
 def _many(files: Mapping[str, str], folder: str, notes: Notes) -> list[Block]:
     names = sorted(name for name in files if name.startswith(f"{folder}/") and _PLACES.fullmatch(name))
-    return [read(files[name], name, f"the {folder.removesuffix('s')}", notes) for name in names]
+    blocks = (read(files[name], name, f"the {folder.removesuffix('s')}", notes) for name in names)
+    return [block for block in blocks if block is not None]
 
 
 class _Term(Protocol):
@@ -157,7 +160,7 @@ _T = TypeVar("_T", bound=_Term)
 def _named(blocks: Iterable[Block], parse: Callable[[Block], _T], what: str, notes: Notes) -> dict[str, _T]:
     """Terms by name, one a file, each in the file that bears its name."""
     found: dict[str, _T] = {}
-    for term in (parse(block) for block in blocks if block.nodes):
+    for term in map(parse, blocks):
         first = found.setdefault(term.name, term) if term.name else term
         if first is not term:
             notes.add(term.source, f"{what} {term.name} is defined in {first.source} already. Rename or delete one.")

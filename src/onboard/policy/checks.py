@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -130,8 +130,8 @@ def _check_level(draft: Draft, resource: Resource, level: str, verb: str, source
             hint = did_you_mean(str(resource), map(str, draft.resources)) if draft.resources else ""
             notes.add(source, f"{verb} {resource}, which resources.yaml doesn't declare.{_one(hint)}")
         return
-    known = () if scale is None else spec.levels if scale.open else scale.levels
-    if scale is not None and level not in known and known:
+    known: tuple[str, ...] = () if scale is None else spec.levels if scale.open else scale.levels
+    if level and known and level not in known:
         hint = _one(did_you_mean(level, known))
         notes.add(source, f"{verb} level {level!r} on {resource}; {_levels(draft, resource)}.{hint}")
 
@@ -155,30 +155,6 @@ def _each_resource_is_used(draft: Draft, notes: Notes) -> None:
             hint = did_you_mean(str(resource), map(str, used - draft.resources.keys()))
             way_out = hint if hint.startswith(" Did") else " Use it or delete it."
             notes.add(spec.source, f"resource {resource} is declared but no role uses it.{way_out}")
-
-
-def _check_facts(names: Iterable[str], milestone: bool | None, source: Source, draft: Draft, notes: Notes) -> None:
-    if "facts.yaml" in draft.unread:
-        return
-    for name in names:
-        spec = draft.facts.get(name)
-        if spec is None:
-            notes.add(source, f"{name} is no fact that facts.yaml declares.{did_you_mean(name, draft.facts)}")
-        elif milestone is not None and spec.milestone is not milestone:
-            wrong, right = ("a milestone", "after:") if spec.milestone else ("a prerequisite", "needs:")
-            notes.add(source, f"{name} is {wrong} by facts.yaml:{spec.source.line}; it belongs under {right}")
-
-
-def _each_condition_is_a_known_fact(draft: Draft, notes: Notes) -> None:
-    for _, line in draft.lines():
-        _check_facts(line.needs, False, line.source, draft, notes)
-        _check_facts((line.after,) if line.after else (), True, line.source, draft, notes)
-
-
-def _each_gate_is_a_known_fact(draft: Draft, notes: Notes) -> None:
-    for playbook in draft.playbooks.values():
-        for stage in playbook.stages.values():
-            _check_facts((*stage.enter, *stage.leave), None, stage.source, draft, notes)
 
 
 def _each_role_has_its_playbook(draft: Draft, notes: Notes) -> None:
@@ -248,8 +224,6 @@ def _each_case_speaks_of_what_exists(draft: Draft, notes: Notes) -> None:
         if case.role not in draft.roles and not any(file.startswith("roles/") for file in draft.unread):
             hint = did_you_mean(case.role, draft.roles)
             notes.add(case.source, f"test {case.name!r} is given the role {case.role!r}, which isn't there.{hint}")
-        _check_facts(case.facts, False, case.source, draft, notes)
-        _check_facts(case.milestones, True, case.source, draft, notes)
         for holds in (*case.expect, *case.suppose):
             _check_level(draft, holds.resource, holds.level, "names", holds.source, notes)
         for rule in case.refused:
@@ -267,8 +241,6 @@ CHECKS: tuple[Check, ...] = (
     _levels_are_declared_where_the_system_has_none,
     _each_grant_is_of_a_declared_level,
     _each_resource_is_used,
-    _each_condition_is_a_known_fact,
-    _each_gate_is_a_known_fact,
     _each_role_has_its_playbook,
     _each_grant_adds_something,
     _each_grant_stands_on_its_foundation,

@@ -1,8 +1,12 @@
-"""Each kind of policy file, from YAML to terms. What is wrong inside one file is noted; `checks` compares files."""
+"""Each kind of policy file, from YAML to terms. What is wrong inside one file is noted; `checks` compares files.
+
+Where a value is noted as wrong, reading goes on with a harmless one, so that one mistake isn't blamed on other files.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
@@ -16,7 +20,7 @@ from onboard.model import (
     Resource,
     Source,
 )
-from onboard.policy.strict import Block, Item, Notes, chosen
+from onboard.policy.strict import Block, Item, Notes, chosen, did_you_mean
 from onboard.policy.terms import Case, FactSpec, Holds, Host, Playbook, ResourceSpec, Role, Session, Stage, Task
 
 #: The day on which a policy test plays unless it names another: only its distance to the dates it gives matters.
@@ -62,12 +66,12 @@ def _spec(item: Item, parent: Block) -> ResourceSpec | None:
     admits = [chosen(kind, AccountKind, "admits", block.notes) for kind in block.items("admits")]
     if "admits" in block and not admits:
         block.note("admits", f"resource {item.text} admits no kind of account. Name one, or delete the setting.")
-    if resource is None or classification is None:
+    if resource is None:
         return None
     return ResourceSpec(
         resource,
         owner,
-        classification,
+        classification or Classification.RESTRICTED,
         item.source,
         tags=frozenset(_texts(block.items("tags"))),
         admits=frozenset(kind for kind in admits if kind is not None) or frozenset({AccountKind.MEMBER}),
@@ -76,68 +80,133 @@ def _spec(item: Item, parent: Block) -> ResourceSpec | None:
     )
 
 
-def role(file: Block) -> Role:
-    """roles/NAME.yaml. The role's own `needs` and `because` hold for every line, beside what the line says."""
-    file.only("role", "title", "because", "needs", "playbook", "max_days", "grants")
-    name, because = file.slug("role"), file.text("because")
-    needs = _texts(file.items("needs"))
-    grants = file.block("grants", "the phases, each with its grants")
-    lines = (
-        _entitlement(line, phase, needs, because)
-        for item in grants
-        if (phase := chosen(item, Phase, "phase", file.notes))
-        for line in grants.blocks(item.text, f"a grant of {name or 'the role'}")
-    )
-    entitlements = sorted((line for line in lines if line is not None), key=lambda line: line.phase.rank)
-    return Role(
-        name,
-        file.text("title"),
-        because,
-        tuple(entitlements),
-        file.at("role"),
-        playbook=file.slug("playbook", required=False) or "default",
-        max_days=file.number("max_days", required=False),
-    )
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads what refers to facts; `facts` is None where facts.yaml could not be read, and then any name will do."""
+
+    facts: Mapping[str, FactSpec] | None
+
+    def _known(self, items: Iterable[Item], notes: Notes, *, milestone: bool | None) -> tuple[str, ...]:
+        """The names, after noting those that are no fact, or (unless `milestone` is None) not of that sort."""
+        items = tuple(items)
+        for item in items if self.facts is not None else ():
+            self._check(item, notes, milestone)
+        return _texts(items)
+
+    def _check(self, item: Item, notes: Notes, milestone: bool | None) -> None:
+        known = self.facts or {}
+        spec = known.get(item.text)
+        if spec is None:
+            notes.add(item.source, f"{item.text} is no fact that facts.yaml declares.{did_you_mean(item.text, known)}")
+        elif milestone is not None and spec.milestone is not milestone:
+            sort, place = ("a milestone", "after/milestones") if spec.milestone else ("a prerequisite", "needs/facts")
+            notes.add(item.source, f"{item.text} is {sort} by {spec.source}; it belongs under {place}.")
+
+    def role(self, file: Block) -> Role:
+        """roles/NAME.yaml. The role's own `needs` and `because` hold for every line, beside what the line says."""
+        file.only("role", "title", "because", "needs", "playbook", "max_days", "grants")
+        name, because = file.slug("role"), file.text("because")
+        needs = self._known(file.items("needs"), file.notes, milestone=False)
+        grants = file.block("grants", "the phases, each with its grants")
+        lines = (
+            self._entitlement(line, chosen(item, Phase, "phase", file.notes), needs, because)
+            for item in grants
+            for line in grants.blocks(item.text, f"a grant of {name or 'the role'}")
+        )
+        entitlements = sorted((line for line in lines if line is not None), key=lambda line: line.phase.rank)
+        return Role(
+            name,
+            file.text("title"),
+            because,
+            tuple(entitlements),
+            file.at("role"),
+            playbook=file.slug("playbook", required=False) or "default",
+            max_days=file.number("max_days", required=False),
+        )
+
+    def _entitlement(
+        self, block: Block, phase: Phase | None, needs: tuple[str, ...], because: str
+    ) -> Entitlement | None:
+        block.only("resource", "level", "after", "needs", "because")
+        name, level = block.text("resource"), block.text("level")
+        resource = _resource(Item(name, block.at("resource")), block.notes) if name else None
+        own = self._known(block.items("needs"), block.notes, milestone=False)
+        after = block.text("after", required=False)
+        if after:
+            self._known([Item(after, block.at("after"))], block.notes, milestone=True)
+        reason = block.text("because", required=False) or because
+        if resource is None:
+            return None
+        all_needs = tuple(dict.fromkeys((*needs, *own)))
+        return Entitlement(
+            resource, level, phase or Phase.FULL_OPERATION, block.source, all_needs, after or None, reason
+        )
+
+    def playbook(self, file: Block) -> Playbook:
+        """playbooks/NAME.yaml. A phase that it leaves out has no sessions, no tasks and open gates."""
+        file.only("playbook", "title", "phases")
+        phases = file.block("phases", "the phases")
+        stages = {phase: Stage(phase, phases.source) for phase in Phase}
+        for item in phases:
+            phase = chosen(item, Phase, "phase", file.notes)
+            if phase is not None:
+                stages[phase] = self._stage(phase, phases.block(item.text, f"phase {phase}"))
+        return Playbook(file.slug("playbook"), file.text("title"), MappingProxyType(stages), file.at("playbook"))
+
+    def _stage(self, phase: Phase, block: Block) -> Stage:
+        block.only("enter", "sessions", "tasks", "leave")
+        sessions = [_session(entry) for entry in block.blocks("sessions", "a session")]
+        tasks = [_task(entry) for entry in block.blocks("tasks", "a starter task")]
+        _once(block.notes, [*sessions, *tasks])
+        return Stage(
+            phase,
+            block.source,
+            tuple(session for session in sessions if session is not None),
+            tuple(tasks),
+            self._known(block.items("enter"), block.notes, milestone=None),
+            self._known(block.items("leave"), block.notes, milestone=None),
+        )
+
+    def cases(self, file: Block) -> tuple[Case, ...]:
+        """tests/NAME.yaml: `tests:`, a list of policy tests."""
+        found = (self._case(block) for block in file.only("tests").blocks("tests", "a policy test", required=True))
+        return tuple(case for case in found if case is not None)
+
+    def _case(self, block: Block) -> Case | None:
+        name, refused = _case_name(block), _texts(block.items("refused"))
+        given = block.block("given", "what the test is given")
+        given.only("role", "phase", "facts", "milestones", "model", "classification", "on")
+        role, phase = given.text("role"), given.choice("phase", Phase)
+        model = given.choice("model", EngagementModel) if "model" in given else EngagementModel.STAFF_AUGMENTATION
+        classification = (
+            given.choice("classification", Classification) if "classification" in given else Classification.RESTRICTED
+        )
+        expect, suppose = _holdings(block, "expect"), _holdings(block, "suppose")
+        on, facts = given.day("on", required=False), self._held(given)
+        milestones = self._known(given.items("milestones"), block.notes, milestone=True)
+        if phase is None or model is None or classification is None or not role:
+            return None
+        return Case(
+            name, role, phase, model, classification, on or DEFAULT_DAY, expect, refused,
+            block.source, MappingProxyType(facts), milestones, suppose,
+        )  # fmt: skip
+
+    def _held(self, given: Block) -> dict[str, date | None]:
+        """`facts` as a list of names, or as a mapping from name to last day."""
+        if not given.is_mapping("facts"):
+            return dict.fromkeys(self._known(given.items("facts"), given.notes, milestone=False))
+        block = given.block("facts", "the facts")
+        return {name: block.day(name) for name in self._known(block, given.notes, milestone=False)}
 
 
-def _entitlement(block: Block, phase: Phase, needs: tuple[str, ...], because: str) -> Entitlement | None:
-    block.only("resource", "level", "after", "needs", "because")
-    name, level = block.text("resource"), block.text("level")
-    resource = _resource(Item(name, block.at("resource")), block.notes) if name else None
-    own = _texts(block.items("needs"))
-    after = block.text("after", required=False) or None
-    reason = block.text("because", required=False) or because
-    if resource is None or not level:
-        return None
-    all_needs = tuple(dict.fromkeys((*needs, *own)))
-    return Entitlement(resource, level, phase, block.source, all_needs, after, reason)
-
-
-def playbook(file: Block) -> Playbook:
-    """playbooks/NAME.yaml. A phase that it leaves out has no sessions, no tasks and open gates."""
-    file.only("playbook", "title", "phases")
-    phases = file.block("phases", "the phases")
-    stages = {phase: Stage(phase, phases.source) for phase in Phase}
-    for item in phases:
-        phase = chosen(item, Phase, "phase", file.notes)
-        if phase is not None:
-            stages[phase] = _stage(phase, phases.block(item.text, f"phase {phase}"))
-    return Playbook(file.slug("playbook"), file.text("title"), MappingProxyType(stages), file.at("playbook"))
-
-
-def _stage(phase: Phase, block: Block) -> Stage:
-    block.only("enter", "sessions", "tasks", "leave")
-    sessions = [_session(entry) for entry in block.blocks("sessions", "a session")]
-    tasks = [_task(entry) for entry in block.blocks("tasks", "a starter task")]
-    _once(block.notes, [*sessions, *tasks])
-    return Stage(
-        phase,
-        block.source,
-        tuple(session for session in sessions if session is not None),
-        tuple(tasks),
-        _texts(block.items("enter")),
-        _texts(block.items("leave")),
-    )
+def _case_name(block: Block) -> str:
+    block.only("name", "given", "suppose", "expect", "refused")
+    name = block.text("name")
+    if ("expect" in block) == ("refused" in block):
+        block.notes.add(block.source, f"test {name!r} needs either expect: (exactly these grants) or refused: (rules).")
+    if "refused" in block and not block.items("refused"):
+        block.note("refused", f"test {name!r} names no rule; name at least one by its @id.")
+    return name
 
 
 def _task(block: Block) -> Task:
@@ -163,52 +232,6 @@ def _once(notes: Notes, entries: Iterable[Session | Task | None]) -> None:
                 notes.add(
                     entry.source, f"{entry.name} stands twice in this phase, first in line {first.line}. Rename one."
                 )
-
-
-def cases(file: Block) -> tuple[Case, ...]:
-    """tests/NAME.yaml: `tests:`, a list of policy tests."""
-    found = (_case(block) for block in file.only("tests").blocks("tests", "a policy test", required=True))
-    return tuple(case for case in found if case is not None)
-
-
-def _case(block: Block) -> Case | None:
-    block.only("name", "given", "suppose", "expect", "refused")
-    given = block.block("given", "what the test is given")
-    given.only("role", "phase", "facts", "milestones", "model", "classification", "on")
-    name, role_name, phase = block.text("name"), given.text("role"), given.choice("phase", Phase)
-    if ("expect" in block) == ("refused" in block):
-        block.notes.add(block.source, f"test {name!r} needs either expect: (exactly these grants) or refused: (rules).")
-    model = given.choice("model", EngagementModel) if "model" in given else EngagementModel.STAFF_AUGMENTATION
-    classification = (
-        given.choice("classification", Classification) if "classification" in given else Classification.RESTRICTED
-    )
-    refused = _texts(block.items("refused"))
-    if "refused" in block and not refused:
-        block.note("refused", f"test {name!r} names no rule; name at least one by its @id.")
-    if phase is None or model is None or classification is None or not role_name:
-        return None
-    return Case(
-        name,
-        role_name,
-        phase,
-        model,
-        classification,
-        given.day("on", required=False) or DEFAULT_DAY,
-        _holdings(block, "expect"),
-        refused,
-        block.source,
-        MappingProxyType(_held(given)),
-        _texts(given.items("milestones")),
-        _holdings(block, "suppose"),
-    )
-
-
-def _held(given: Block) -> Mapping[str, date | None]:
-    """`facts` as a list of names, or as a mapping from name to last day."""
-    if not given.is_mapping("facts"):
-        return dict.fromkeys(_texts(given.items("facts")))
-    block = given.block("facts", "the facts")
-    return {item.text: block.day(item.text) for item in block}
 
 
 def _holdings(block: Block, key: str) -> tuple[Holds, ...]:

@@ -126,7 +126,7 @@ class Block:
 
     def text(self, key: str, *, required: bool = True) -> str:
         """A text; empty where it is missing or wrong."""
-        node = self._get(key, "str", "a text (in quotes, if it looks like a number or a date)", required)
+        node = self._get(key, "str", "a text (quoted, if it looks like a date)", required)
         if node is not None and not node.value.strip():
             self.note(key, f"{key!r} of {self.what} is empty; write a text.")
         return str(node.value).strip() if node is not None else ""
@@ -245,9 +245,8 @@ def block(node: Node, what: str, file: str, notes: Notes, source: Source | None 
     return Block(what, source, notes, nodes, lines)
 
 
-def read(text: str, file: str, what: str, notes: Notes) -> Block:
-    """The mapping that a YAML file holds. What can't be read as YAML is noted, and a block without keys returned."""
-    empty = Block(what, Source(file, 1), notes)
+def read(text: str, file: str, what: str, notes: Notes) -> Block | None:
+    """The mapping that a YAML file holds; None, noted, for a file that is empty or no YAML."""
     try:
         node = YAML(typ="rt").compose(text)
     except MarkedYAMLError as error:
@@ -256,11 +255,11 @@ def read(text: str, file: str, what: str, notes: Notes) -> Block:
         notes.add(
             Source(file, line), f"this is not YAML: {error.problem or error.context}. Nothing else in it was read."
         )
-        return empty
+        return None
     except YAMLError as error:
         notes.add(Source(file, 1), f"this is not YAML: {str(error).splitlines()[0]}. Nothing in it was read.")
-        return empty
+        return None
     if node is None:
         notes.add(Source(file, 1), f"the file is empty; write {what} or delete it.")
-        return empty
+        return None
     return block(node, what, file, notes, Source(file, 1))
