@@ -185,16 +185,33 @@ class Settings(_Section):
     limits: Limits = Limits()
 
     @classmethod
-    def load(cls, environment: Mapping[str, str], directory: Path) -> Settings:
-        """The settings that hold in `directory` with these variables. Raises BadInput with every problem at once."""
+    def load(cls, environment: Mapping[str, str], directory: Path | None = None) -> Settings:
+        """The settings that hold in `directory` (the working directory unless given) with these variables.
+
+        Raises BadInput with every problem at once.
+        """
         from onboard.sources import load
 
-        return load(environment, directory)
+        return load(environment, directory or Path.cwd())
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
         """The kind of every system that policy may name: those configured, and the default four."""
         return {kind.value: kind for kind in Kind} | {name: system.kind for name, system in self.systems.items()}
+
+    @property
+    def vault(self) -> tuple[str, VaultSettings]:
+        """The Vault that people log in to and that keeps secrets: the one named vault, or the only one.
+
+        Raises BadInput where there is none, or several with other names.
+        """
+        vaults = {name: system for name, system in self.systems.items() if isinstance(system, VaultSettings)}
+        name = "vault" if "vault" in vaults or len(vaults) != 1 else next(iter(vaults))
+        if name not in vaults:
+            raise BadInput.one(
+                "No Vault is configured. Add [systems.vault] to onboard.toml, or set ONBOARD_VAULT__ADDR."
+            )
+        return name, vaults[name]
 
     def require(self, purpose: Purpose) -> None:
         """Raise BadInput unless every system has the credentials for that purpose; neither stands in for the other."""

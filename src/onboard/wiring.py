@@ -54,6 +54,16 @@ class Services:
         """
         return writers(self.settings, self.clock)
 
+    def vault_identity(self, token: SecretStr) -> tuple[str, str]:
+        """Whom somebody's own Vault token speaks for: the Vault's system name and the entity's id.
+
+        Raises NotAuthorised where the token isn't valid or names nobody, SystemFailed, and BadInput without a Vault.
+        """
+        from onboard.connectors.vault import whoami
+
+        name, vault = self.settings.vault
+        return name, whoami(vault.addr, token, vault.namespace, clock=self.clock)
+
 
 def build(settings: Settings, clock: Clock) -> Services:
     """Open the ledger, load the policy, build the readers. Raises BadInput where one of them is set up wrongly."""
@@ -113,7 +123,7 @@ class _Purse:
         if not text.startswith(VAULT_REFERENCE):
             return secret
         path, _, field = text.removeprefix(VAULT_REFERENCE).partition("#")
-        name, vault = self._keeper()
+        name, vault = self._settings.vault
         return _fetch(name, vault, self.vault_token(name, vault), path, field, self.clock)
 
     def vault_token(self, name: str, vault: VaultSettings) -> SecretStr:
@@ -121,21 +131,13 @@ class _Purse:
         reads = self.purpose == "reading"
         token = vault.read_token if reads else vault.token
         if name not in self._tokens and token is None:
-            from onboard.connectors.vault_login import vault_login
+            from onboard.connectors.vault import vault_login
 
             role, secret = (vault.read_role_id, vault.read_secret_id) if reads else (vault.role_id, vault.secret_id)
             if role is None or secret is None:
                 raise BadInput.one(lacking(name, self.purpose, vault.lacks(self.purpose)))
             self._tokens[name] = vault_login(vault.addr, role, secret, vault.namespace, clock=self.clock)
         return token or self._tokens[name]
-
-    def _keeper(self) -> tuple[str, VaultSettings]:
-        """The Vault that secrets are kept in: the one named vault, or the only one."""
-        vaults = {name: s for name, s in self._settings.systems.items() if isinstance(s, VaultSettings)}
-        name = "vault" if "vault" in vaults or len(vaults) != 1 else next(iter(vaults))
-        if name not in vaults:
-            raise BadInput.one("A secret is kept in Vault, but no system named vault is configured: see onboard init.")
-        return name, vaults[name]
 
 
 def _fetch(name: str, vault: VaultSettings, token: SecretStr, path: str, field: str, clock: Clock) -> SecretStr:

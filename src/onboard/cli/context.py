@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onboard.cli import output, render
+from onboard.errors import NotAuthorised, SystemFailed
+from onboard.model import OPERATOR, Actor
+
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from onboard.ledger import Ledger
     from onboard.settings import Settings
     from onboard.wiring import Services
@@ -49,3 +55,52 @@ def services() -> Iterator[Services]:
         yield built
     finally:
         built.ledger.close()
+
+
+def vault_token() -> SecretStr | None:
+    """The user's own Vault login: VAULT_TOKEN, or what `vault login` left in ~/.vault-token; None without either."""
+    from pydantic import SecretStr
+
+    token = os.environ.get("VAULT_TOKEN", "")
+    kept = Path.home() / ".vault-token"
+    if not token and kept.is_file():
+        token = kept.read_text(encoding="utf-8").strip()
+    return SecretStr(token) if token else None
+
+
+def actor(services: Services) -> Actor:
+    """Who types, where no approval is needed: the person of their Vault login, else the operator whom no login named.
+
+    A login that isn't accepted, or a Vault that doesn't answer, keeps nobody from recording a fact; stderr says it.
+    """
+    from onboard.lifecycle import approvals
+
+    token = vault_token()
+    if token is None:
+        return OPERATOR
+    try:
+        return approvals.authenticate(services, token)
+    except (NotAuthorised, SystemFailed) as failure:
+        output.say(f"Recorded as by the operator, not by you: {failure}", stderr=True)
+        return OPERATOR
+
+
+def person(services: Services, text: str) -> str:
+    """The id of the one person that `text` names. Raises BadInput where nobody or several fit, and lists them."""
+    return render.resolve(services.ledger.people, text)
+
+
+def name(services: Services, person: str) -> str:
+    """A person's name as this reader may see it."""
+    return render.name(services.ledger.people, person)
+
+
+def names(services: Services) -> Callable[[str], str]:
+    """Everybody's name as this reader may see it, read once; whoever isn't known is shown by the id's beginning."""
+    profiles = services.ledger.people.all()
+    return lambda person: profiles[person].name if person in profiles else render.short(person)
+
+
+def prefect_api() -> str | None:
+    """The address of the Prefect API that flows are dispatched to; None where everything runs in this process."""
+    return os.environ.get("PREFECT_API_URL") or None

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import onboard
-from onboard.cli import init, ledger, output, person, policy
+from onboard.cli import doctor, engagement, init, ledger, lifecycle, output, person, plans, policy
 from onboard.errors import OnboardError
 
 REPORT_TO = "the people who maintain onboard for you, or its issue tracker"
@@ -60,7 +60,11 @@ def _options(
 
 
 app.add_typer(init.app)
+app.add_typer(doctor.app)
+app.add_typer(lifecycle.app)
+app.add_typer(plans.app)
 app.add_typer(person.app, name="person")
+app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
 

@@ -35,9 +35,9 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
-def say(text: str = "", *, style: str = "") -> None:
-    """One line (or several) to stdout; long ones are left to the terminal, so that they can be copied whole."""
-    console().print(text, style=style or None, soft_wrap=True)
+def say(text: str = "", *, style: str = "", stderr: bool = False) -> None:
+    """One line (or several) to stdout or stderr; long ones are left to the terminal, to be copied whole."""
+    console(stderr=stderr).print(text, style=style or None, soft_wrap=True)
 
 
 def next_step(command: str) -> None:
@@ -52,6 +52,8 @@ def table(rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, indent
     from rich.table import Table
 
     rows = list(rows)
+    if not rows:
+        return
     grid = Table(box=None, show_header=bool(headings), padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for number in range(max(map(len, [*rows, headings]), default=0)):
         grid.add_column(headings[number] if headings else "", overflow="fold")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,14 +15,6 @@ from onboard.model import OPERATOR
 
 if TYPE_CHECKING:
     from onboard.ledger import Ledger, Profile
-
-
-class Row(NamedTuple):
-    """A line of a roster."""
-
-    name: str
-    email: str
-    handles: Mapping[str, str]
 
 
 app = typer.Typer(help="Enter people, and see what is known of them.", no_args_is_help=True)
@@ -89,28 +80,45 @@ def import_(
     roster: Annotated[Path, typer.Argument(help="CSV with name, email, github, jira, slack, vault, …", dir_okay=False)],
 ) -> None:
     """Enter everybody in a roster, or nobody if a line is wrong; bring up to date who is there already (by e-mail)."""
+    from onboard.ledger.roster import read_roster
+
+    systems = tuple(context.settings().kinds)
+    with context.ledger() as ledger:
+        entered, changed, same = _bring_in(ledger, read_roster(roster, systems))
+    output.table(entered.items())
+    output.say(f"{len(entered)} entered, {changed} changed, {same} as they were.")
+
+
+def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> tuple[dict[str, str], int, int]:
+    """Enter who is new, change who is known by e-mail; a handle that the roster leaves out stays.
+
+    Returns the names of those entered by id, how many were changed, and how many were so already.
+    """
     from onboard.ledger import Profile
     from onboard.model import new_person_id
 
-    rows = _rows(roster)
-    with context.ledger() as ledger:
-        known = {profile.email.casefold(): person for person, profile in ledger.people.all().items()}
-        recorded = render.register(ledger).people
-        new: dict[str, Profile] = {}
-        changed = 0
-        for row in rows:
-            person = known.get(row.email.casefold())
-            if person is None or person not in recorded:
-                new[person or new_person_id()] = Profile(row.name, row.email, row.handles)
-                continue
-            old = ledger.people.get(person)
-            updated = Profile(row.name, old.email, {**old.handles, **row.handles})
-            if updated != old:
-                ledger.people.update(person, updated)
-                changed += 1
-        _enter(ledger, new)
-    output.table((person, profile.name) for person, profile in new.items())
-    output.say(f"{len(new)} entered, {changed} changed, {len(rows) - len(new) - changed} as they were.")
+    kept = ledger.people.all()
+    known = {profile.email.casefold(): person for person, profile in kept.items()}
+    recorded = render.register(ledger).people
+    new: dict[str, Profile] = {}
+    changed: dict[str, Profile] = {}
+    for profile in roster:
+        person = known.get(profile.email.casefold())
+        if person is None or person not in recorded:
+            new[person or new_person_id()] = profile
+            continue
+        old = kept[person]
+        updated = Profile(profile.name, old.email, {**old.handles, **profile.handles})
+        if updated != old:
+            changed[person] = updated
+    _enter(ledger, new)
+    for person, profile in changed.items():
+        ledger.people.update(person, profile)
+    return (
+        {person: profile.name for person, profile in new.items()},
+        len(changed),
+        len(roster) - len(new) - len(changed),
+    )
 
 
 @app.command("list")
@@ -157,40 +165,3 @@ def _handles(short: Mapping[str, str], other: list[str] | None) -> dict[str, str
     if problems:
         raise BadInput(Problem("", 0, problem) for problem in problems)
     return handles
-
-
-def _rows(roster: Path) -> list[Row]:
-    """The roster's lines. Raises BadInput with every line that is wrong."""
-    columns = {"name", "email", *context.settings().kinds}
-    try:
-        with roster.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="")
-            unknown = sorted(set(reader.fieldnames or ()) - columns)
-            lacking = sorted({"name", "email"} - set(reader.fieldnames or ()))
-            if unknown or lacking:
-                what = "; ".join(
-                    f"{word} {', '.join(names)}" for word, names in (("lacks", lacking), ("has", unknown)) if names
-                )
-                raise BadInput.one(f"the first line {what}. Columns: {', '.join(sorted(columns))}.", roster.name, 1)
-            return _checked(roster.name, [(reader.line_num, row) for row in reader])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput.one(f"can't be read as CSV in UTF-8: {error}.", roster.name) from None
-
-
-def _checked(file: str, lines: list[tuple[int, dict[str, str]]]) -> list[Row]:
-    problems: list[Problem] = []
-    rows: list[Row] = []
-    seen: dict[str, int] = {}
-    for line, cells in lines:
-        values = {column: (value or "").strip() for column, value in cells.items() if column}
-        name, email = values.pop("name"), values.pop("email")
-        if "" in cells:
-            problems.append(Problem(file, line, "has more values than columns; put a value with a comma in quotes."))
-        if not name or "@" not in email:
-            problems.append(Problem(file, line, f"needs a name and an e-mail address; found {name!r} and {email!r}."))
-        elif (first := seen.setdefault(email.casefold(), line)) != line:
-            problems.append(Problem(file, line, f"{email} stands in line {first} already. Delete one of them."))
-        rows.append(Row(name, email, {system: handle for system, handle in values.items() if handle}))
-    if problems:
-        raise BadInput(problems)
-    return rows

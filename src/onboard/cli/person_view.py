@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from onboard.cli import output, render
 
 if TYPE_CHECKING:
-    from onboard.ledger import Ledger
-    from onboard.ledger.register import Register
+    from onboard.ledger import Ledger, Register
     from onboard.model import Assignment, Fact
 
 

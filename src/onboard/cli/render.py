@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from onboard.errors import BadInput
 
 if TYPE_CHECKING:
-    from onboard.ledger import Ledger, People
-    from onboard.ledger.register import Register
+    from onboard.ledger import Ledger, People, Register
 
 #: Digits of an id that are shown at least; more where two people's ids begin alike.
 SHORTEST = 6
@@ -35,7 +34,7 @@ def short(person: str, among: Iterable[str] = ()) -> str:
 
 def register(ledger: Ledger) -> Register:
     """What is so, as the journal stands now."""
-    from onboard.ledger.register import Register
+    from onboard.ledger import Register
 
     return Register.replay(ledger.journal.entries())
 

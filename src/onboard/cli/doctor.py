@@ -1,0 +1,116 @@
+"""`onboard doctor`: does everything that onboard rests on answer, as whom, and with which rights?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from onboard.cli import context, output
+from onboard.cli.output import Json
+from onboard.errors import BadInput, OnboardError
+
+if TYPE_CHECKING:
+    from onboard.connectors.base import Health
+    from onboard.settings import Settings
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report: what was looked at, whether it is well, what was found, and the exit code it asks for."""
+
+    what: str
+    credential: str
+    well: bool
+    found: str
+    advice: tuple[str, ...] = ()
+    code: int = 0
+
+
+@app.command("doctor")
+def doctor(as_json: Json = False) -> None:
+    """Check every system with each of its credentials, the ledger and the policies. Exit 5 if a system is down."""
+    settings = context.settings()
+    checks = [*_systems(settings), _ledger(settings), _policy(settings)]
+    if as_json:
+        output.emit_json(checks)
+    else:
+        output.table(_rows(checks), ("", "what", "credential", "found"), indent=0)
+        for check in checks:
+            for line in check.advice:
+                output.say()
+                output.say(f"{' '.join(filter(None, (check.what, check.credential)))}: {line}")
+        if not settings.systems:
+            output.say()
+            output.say("No system is configured, so nobody's access can be read or changed.")
+            output.next_step("onboard init, or name your systems in onboard.toml")
+    output.leave(*(check.code for check in checks))
+
+
+def _rows(checks: list[Check]) -> list[tuple[str, ...]]:
+    return [("ok" if check.well else "NO", check.what, check.credential, check.found) for check in checks]
+
+
+def _systems(settings: Settings) -> list[Check]:
+    from onboard import wiring
+    from onboard.engine.parallel import each
+
+    readers, writers = wiring.readers(settings, context.clock), wiring.writers(settings, context.clock)
+    asked: list[tuple[str, str, Any]] = []
+    for system in settings.systems:
+        asked += [(system, "reading", readers[system]), (system, "writing", writers[system])]
+    return each(lambda one: _health(settings, *one), asked)
+
+
+def _health(settings: Settings, system: str, purpose: Any, client: Any) -> Check:
+    from onboard.settings import lacking
+
+    if lacks := settings.systems[system].lacks(purpose):
+        return Check(
+            system, purpose, well=False, found="no credential", advice=(lacking(system, purpose, lacks),), code=2
+        )
+    try:
+        health: Health = client.health()
+    except OnboardError as failure:
+        return Check(system, purpose, well=False, found=str(failure), code=5)
+    return _judged(system, purpose, health)
+
+
+def _judged(system: str, purpose: str, health: Health) -> Check:
+    if not health.reachable:
+        return Check(system, purpose, well=False, found="down", advice=(health.problem,), code=5)
+    advice = (
+        *((health.problem,) if health.problem else ()),
+        *(f"lacks {right}" for right in health.missing),
+        *(f"may more than it needs: {right}" for right in health.excess),
+    )
+    who = f"as {health.identity}" if health.identity else "answers"
+    return Check(system, purpose, well=not advice, found=who, advice=advice, code=4 if advice else 0)
+
+
+def _ledger(settings: Settings) -> Check:
+    from onboard import wiring
+
+    try:
+        ledger = wiring.open_ledger(settings, context.clock)
+        head = ledger.journal.head()
+        ledger.close()
+    except OnboardError as failure:
+        return Check("ledger", "", well=False, found="can't be used", advice=(str(failure),), code=failure.exit_code)
+    return Check("ledger", "", well=True, found=f"{output.count(head.seq, 'entry', 'entries')}, head {head.hash[:12]}")
+
+
+def _policy(settings: Settings) -> Check:
+    from onboard import wiring
+
+    folder = settings.policies or wiring.starter_policies()
+    try:
+        policy = wiring.load_policy(settings)
+    except BadInput as wrong:
+        problems = output.count(len(wrong.problems), "problem")
+        return Check("policies", "", well=False, found=problems, advice=("see onboard policy check",), code=2)
+    starter = "" if settings.policies else ", the starter policies"
+    return Check("policies", "", well=True, found=f"{policy.hash[:7]} in {folder}{starter}")

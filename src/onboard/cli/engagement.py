@@ -1,0 +1,130 @@
+"""`onboard engagement …`: vendors and their engagements, as manifests state them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onboard.cli import context, lifecycle, output, render
+from onboard.cli.output import Json
+from onboard.errors import BadInput
+from onboard.model import OPERATOR
+
+if TYPE_CHECKING:
+    from onboard.ledger import Ledger, Record, Register
+    from onboard.model import Engagement
+    from onboard.policy.manifests import Manifests
+
+app = typer.Typer(help="Load and see vendors' engagements.", no_args_is_help=True)
+
+
+@app.command("load")
+def load(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manifests of vendors and engagements.")],
+) -> None:
+    """Load manifests, all of them or none, and let access follow for those who have started."""
+    from onboard import wiring
+    from onboard.policy.manifests import load_manifests
+
+    policy = wiring.load_policy(context.settings())
+    with context.ledger() as ledger:
+        before = render.register(ledger)
+        manifests = load_manifests(files, policy, before.vendors, before.people)
+        changed = _changed(before, manifests)
+        if changed:
+            ledger.journal.append_many(changed, actor=OPERATOR, at=context.clock())
+        people = _affected(before, render.register(ledger), manifests)
+    total = len(manifests.vendors) + len(manifests.engagements)
+    output.say(f"{len(changed)} of {output.count(total, 'manifest')} changed anything.")
+    if changed and people:
+        _reconcile(people)
+    elif manifests.engagements:
+        output.next_step(f"onboard start --engagement {manifests.engagements[0].id}")
+
+
+def _changed(register: Register, manifests: Manifests) -> list[Record]:
+    """A fact for each manifest that says something else than what is on record; vendors first."""
+    from onboard.ledger import records
+
+    vendors = [vendor for vendor in manifests.vendors if register.vendors.get(vendor.id) != vendor]
+    engagements = [one for one in manifests.engagements if register.engagements.get(one.id) != one]
+    return [*map(records.vendor_loaded, vendors), *map(records.engagement_loaded, engagements)]
+
+
+def _affected(before: Register, after: Register, manifests: Manifests) -> list[str]:
+    """Who has started in an engagement that these manifests are about, by the old manifest or by the new one."""
+    vendors = {vendor.id for vendor in manifests.vendors}
+    loaded = {one.id for one in manifests.engagements}
+    loaded |= {one.id for one in after.engagements.values() if one.vendor in vendors}
+    staffed = {(person, name) for register in (before, after) for name in loaded for person in register.staffed(name)}
+    return sorted({person for person, name in staffed if after.started(person, name)})
+
+
+def _reconcile(people: list[str]) -> None:
+    from onboard.lifecycle import reconciling
+
+    lifecycle.run(lambda services: reconciling.reconcile(services, people, context.actor(services)), as_json=False)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """The engagements on record."""
+    with context.ledger() as ledger:
+        register = render.register(ledger)
+    engagements = sorted(register.engagements.values(), key=lambda one: one.id)
+    if as_json:
+        output.emit_json(engagements)
+    elif engagements:
+        rows = [
+            (one.id, one.vendor, f"{one.starts} – {one.ends}", output.count(len(one.staffing), "person", "people"))
+            for one in engagements
+        ]
+        output.table(rows, ("engagement", "vendor", "dates", "staffed"))
+    else:
+        output.say("No engagement has been loaded yet.")
+        output.next_step("onboard engagement load VENDOR.yaml ENGAGEMENT.yaml")
+
+
+@app.command("show")
+def show(engagement: Annotated[str, typer.Argument(help="Its id.")], as_json: Json = False) -> None:
+    """An engagement: vendor, dates, who answers for it, and who works in it."""
+    with context.ledger() as ledger:
+        register = render.register(ledger)
+        found = register.engagements.get(engagement)
+        if found is None:
+            known = ", ".join(sorted(register.engagements)) or "none"
+            raise BadInput.one(f"No engagement {engagement!r} is on record. Known: {known}")
+        if as_json:
+            output.emit_json({"engagement": found, "vendor": register.vendors[found.vendor]})
+        else:
+            _show(ledger, register, found)
+
+
+def _show(ledger: Ledger, register: Register, found: Engagement) -> None:
+    def named(people: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+        return [(what, render.name(ledger.people, person), render.short(person)) for what, person in people]
+
+    vendor = register.vendors[found.vendor]
+    output.say(f"{found.name} ({found.id})", style="bold")
+    dates = [
+        ("vendor", f"{vendor.name}, contract {vendor.contract_starts} – {vendor.contract_ends}"),
+        ("dates", f"{found.starts} – {found.ends}"),
+        ("model", f"{found.model}, {found.classification} data"),
+        ("manifest", str(found.source)),
+    ]
+    output.table(dates)
+    output.say()
+    leads = ("sponsor", "product_owner", "company_lead", "vendor_lead")
+    output.table(named((lead.replace("_", " "), getattr(found, lead)) for lead in leads))
+    output.say()
+    phases = {
+        a.person: a for line in found.staffing for a in register.assignments(line.person) if a.engagement == found.id
+    }
+    rows = [
+        (a.role, render.name(ledger.people, a.person), "ended" if a.ended else str(a.phase or "not started"))
+        for a in phases.values()
+    ]
+    output.table(rows, ("role", "person", "phase"))
