@@ -11,8 +11,9 @@ from onboard.errors import SystemFailed, SystemRefused
 
 #: Classic scopes that include others (https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps).
 _INCLUDES = {"admin:org": {"write:org", "read:org"}, "write:org": {"read:org"}}
-_NEEDED = {False: {"read:org", "repo"}, True: {"admin:org", "repo"}}
-_TOO_MANY_TO_READ = {"admin:org", "write:org", "delete_repo", "admin:enterprise", "repo"}
+_NEEDED = {False: {"read:org"}, True: {"admin:org", "repo"}}
+#: A classic token can't read private repositories without `repo`, which writes too: a fine-grained one can.
+_TOO_MANY_TO_READ = {"admin:org", "write:org", "repo", "delete_repo", "admin:enterprise", "site_admin"}
 _TOO_MANY_TO_WRITE = {"delete_repo", "admin:enterprise", "site_admin"}
 
 

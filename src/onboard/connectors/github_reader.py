@@ -143,7 +143,11 @@ class _Sweep:
         return [
             *self._org_members().values(),
             *(self._invited(resource, invitation, HoldingState.INVITED) for invitation in pending),
-            *(self._invited(resource, invitation, HoldingState.EXPIRED) for invitation in failed),
+            *(
+                self._invited(resource, invitation, HoldingState.EXPIRED)
+                for invitation in failed
+                if not _accepted(invitation)
+            ),
         ]
 
     def _org_members(self) -> dict[str, Holding]:
@@ -200,6 +204,11 @@ class _Sweep:
             *(Holding(str(user["id"]), user["login"], resource, _level(user["role_name"])) for user in collaborators),
             *(_invited_to_repo(resource, invitation) for invitation in invitations),
         ]
+
+
+def _accepted(invitation: Mapping[str, Any]) -> bool:
+    """Whether a "failed" invitation only failed because an earlier one had been accepted."""
+    return "already" in (invitation.get("failed_reason") or "").lower()
 
 
 def _invited_to_repo(resource: Resource, invitation: Mapping[str, Any]) -> Holding:

@@ -156,7 +156,7 @@ class GitHubWriter:
     def _leave_repos(self, account: Account, login: str | None) -> Sequence[Receipt]:
         """Leave all repositories at once, or else one by one; delete the account's invitation to each in any case."""
         try:
-            receipts = self._leave_every_repo(login)
+            receipts = self._leave_every_repo(account, login)
         except SystemFailed:
             receipts = None
         step = self._leave_repo if receipts is None else self._uninvite
@@ -165,13 +165,22 @@ class GitHubWriter:
         each = [partial(self._documented, partial(step, account, login, path)) for path in paths]
         return [*(receipts or ()), *pull(self.system, each)]
 
-    def _leave_every_repo(self, login: str | None) -> list[Receipt] | None:
+    def _leave_every_repo(self, account: Account, login: str | None) -> list[Receipt] | None:
         """Remove an outside collaborator from all repositories at once; None where GitHub doesn't take it as one."""
         if login is None:
             return []
-        path, refusals = f"{self._org}/outside_collaborators/{login}", [403, 404, 422]
+        listed, refusals = self._is_outside(account), [403, 404, 422]
+        path = f"{self._org}/outside_collaborators/{login}"
         answer = self._client.call("remove an outside collaborator", "DELETE", path, expect=refusals)
-        return None if answer.status in refusals else [self._receipt(answer, "removed")]
+        return None if answer.status in refusals else [self._receipt(answer, "removed", changed=listed)]
+
+    def _is_outside(self, account: Account) -> bool:
+        """Whether the account is listed as an outside collaborator; true where that can't be read, to be safe."""
+        try:
+            people = self._client.pages("list outside collaborators", f"{self._org}/outside_collaborators")
+        except SystemFailed:
+            return True
+        return any(str(person["id"]) == account.external_id for person in people)
 
     def _end_membership(self, login: str | None, path: str) -> list[Receipt]:
         """Leave the organisation or a team, whether accepted or pending."""

@@ -174,8 +174,8 @@ class JiraClient:
         return User(body["key"], body["name"], body["name"], body["active"], email)
 
     def may(self, permissions: Collection[str]) -> dict[str, bool]:
-        """Which of these permissions the token has anywhere."""
-        query = {"permissions": ",".join(permissions)}
+        """Which of these permissions the token has anywhere. Cloud must be told which; Data Center tells all."""
+        query = {"permissions": ",".join(permissions)} if self.cloud else {}
         held = self.read("ask what the token may do", "mypermissions", query).body["permissions"]
         return {name: bool(held.get(name, {}).get("havePermission")) for name in permissions}
 

@@ -7,7 +7,7 @@ from onboard.connectors.http import MALFORMED, malformed
 from onboard.connectors.jira_client import JiraClient
 from onboard.errors import SystemFailed, SystemRefused
 
-_ASKED = ("USER_PICKER", "BROWSE_PROJECTS", "ADMINISTER_PROJECTS", "ADMINISTER", "SYSTEM_ADMIN")
+_ASKED = ("USER_PICKER", "BROWSE_PROJECTS", "ADMINISTER_PROJECTS", "ADMINISTER")
 _NEEDED = {
     False: ("USER_PICKER", "BROWSE_PROJECTS"),
     True: ("USER_PICKER", "BROWSE_PROJECTS", "ADMINISTER_PROJECTS", "ADMINISTER"),
@@ -22,15 +22,16 @@ def health(client: JiraClient, *, writes: bool) -> Health:
     """
     try:
         me = client.parsed(client.read("ask who the token belongs to", "myself").body)
-        held = client.may(_ASKED)
+        asked = _ASKED if client.cloud else (*_ASKED, "SYSTEM_ADMIN")
+        held = client.may(asked)
         missing = [name for name in _NEEDED[writes] if not held[name]]
         missing += _unreadable(client) if not missing else []
     except SystemFailed as failure:
         return Health(reachable=isinstance(failure, SystemRefused), problem=failure.reason)
     except MALFORMED:
         return Health(reachable=True, problem=malformed("who the token belongs to"))
-    excess = tuple(name for name in _TOO_MANY[writes] if held[name])
-    return Health(True, me.shown, tuple(name for name in _ASKED if held[name]), tuple(missing), excess)
+    excess = tuple(name for name in _TOO_MANY[writes] if held.get(name))
+    return Health(True, me.shown, tuple(name for name in asked if held[name]), tuple(missing), excess)
 
 
 def _unreadable(client: JiraClient) -> list[str]:
