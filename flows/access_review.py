@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from onboard.flows.running import ended, services, table
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from onboard.errors import OnboardError
-from onboard.flows.running import ended, services, table
 from onboard.model import Actor
 from onboard.review.access import review
 

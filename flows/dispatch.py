@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from onboard.flows.running import STATES
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 
 from onboard.errors import BadInput, SystemFailed
-from onboard.flows.running import STATES
 
 #: Every flow is deployed under this name, as prefect.yaml says: `discovery/onboard`.
 DEPLOYMENT = "onboard"
@@ -32,7 +32,9 @@ def _outcome(run: FlowRun) -> tuple[int, str]:
     state = run.state
     if state is None or not state.is_final():
         name = state.name if state else "unknown"
-        raise SystemFailed("prefect", f"run {run.name} is {name} and goes on by itself: see prefect flow-run inspect {run.id}")
+        raise SystemFailed(
+            "prefect", f"run {run.name} is {name} and goes on by itself: see prefect flow-run inspect {run.id}"
+        )
     codes = {name: code for code, name in STATES.items()}
     if state.name not in codes:
         raise SystemFailed("prefect", f"run {run.name} ended {state.name}: see prefect flow-run logs {run.id}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-from prefect.states import State
-
 from onboard.flows.running import concluded, named
+from prefect import flow
+from prefect.client.schemas.objects import State
+
 from onboard.lifecycle.offboarding import offboard
 
 
 @flow(name="offboarding", flow_run_name=named("offboarding"), retries=0)
 def offboarding(person: str, engagement: str | None = None, requested_by: str = "scheduler") -> State[Any]:
     """Record that a person left (one engagement, or altogether), take it all away and verify."""
-    return concluded(lambda services, actor: offboard(services, person, engagement, actor), "offboarding", person, requested_by)
+    return concluded(
+        lambda services, actor: offboard(services, person, engagement, actor), "offboarding", person, requested_by
+    )

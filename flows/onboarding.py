@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-from prefect.states import State
-
 from onboard.flows.discovery import discovery
 from onboard.flows.ramp_up import ramp_up
 from onboard.flows.running import ended, named
 from onboard.flows.tooling_setup import tooling_setup
+from prefect import flow
+from prefect.client.schemas.objects import State
 
 
 @flow(name="onboarding", flow_run_name=named("onboarding"), retries=0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-from prefect.states import State
-
 from onboard.flows.running import concluded, named
+from prefect import flow
+from prefect.client.schemas.objects import State
+
 from onboard.lifecycle import ramp_up as lifecycle
 
 

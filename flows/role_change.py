@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-from prefect.states import State
-
 from onboard.flows.running import concluded, named
+from prefect import flow
+from prefect.client.schemas.objects import State
+
 from onboard.lifecycle.role_change import change_role
 
 
@@ -15,5 +15,8 @@ from onboard.lifecycle.role_change import change_role
 def role_change(person: str, role: str, engagement: str | None = None, requested_by: str = "scheduler") -> State[Any]:
     """Record the new role, take away what the old one gave, propose what the new one gives."""
     return concluded(
-        lambda services, actor: change_role(services, person, engagement, role, actor), "role-change", person, requested_by
+        lambda services, actor: change_role(services, person, engagement, role, actor),
+        "role-change",
+        person,
+        requested_by,
     )

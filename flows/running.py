@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from onboard.errors import OnboardError
 from onboard.lifecycle.gates import assignment_of
@@ -35,7 +37,7 @@ def now() -> datetime:
 
 def services() -> Services:
     """The services that the environment and onboard.toml describe."""
-    return build(Settings.load(os.environ), now)
+    return build(Settings.load(os.environ, Path.cwd()), now)
 
 
 def named(event: str) -> Callable[[], str]:

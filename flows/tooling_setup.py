@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-from prefect.states import State
-
 from onboard.flows.running import concluded, named
+from prefect import flow
+from prefect.client.schemas.objects import State
+
 from onboard.lifecycle.tooling_setup import set_up_tooling
 
 
@@ -15,5 +15,8 @@ from onboard.lifecycle.tooling_setup import set_up_tooling
 def tooling_setup(person: str, engagement: str | None = None, requested_by: str = "scheduler") -> State[Any]:
     """Bring a person's assignment into tooling setup once discovery's gate is open."""
     return concluded(
-        lambda services, actor: set_up_tooling(services, person, engagement, actor), "tooling-setup", person, requested_by
+        lambda services, actor: set_up_tooling(services, person, engagement, actor),
+        "tooling-setup",
+        person,
+        requested_by,
     )

@@ -69,9 +69,7 @@ def _next_flow(person: str, engagement: str | None) -> str:
     return {None: "discovery", Phase.DISCOVERY: "tooling-setup"}.get(phase, "ramp-up")
 
 
-def _phase(
-    flow: str, person: str, engagement: str | None, as_json: bool, step: Callable[..., Report]
-) -> None:
+def _phase(flow: str, person: str, engagement: str | None, as_json: bool, step: Callable[..., Report]) -> None:
     if not context.prefect_api():
         run(lambda s: step(s, context.person(s, person), engagement, context.actor(s)), as_json)
         return
@@ -92,7 +90,9 @@ def _phase(
 def record(
     person: Person,
     fact: Annotated[str, typer.Argument(help="A fact that policy knows (facts.yaml), such as nda_signed.")],
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day on which it holds.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day on which it holds.")
+    ] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="The document that shows it; its sha256 is kept.", dir_okay=False)
     ] = None,

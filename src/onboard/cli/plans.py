@@ -46,9 +46,7 @@ def _people(services: Services, person: str | None, engagement: str | None, vend
     for given, known, noun in ((engagement, register.engagements, "engagement"), (vendor, register.vendors, "vendor")):
         if given is not None and given not in known:
             raise BadInput.one(f"No {noun} {given!r}. Known: {', '.join(sorted(known)) or 'none'}")
-    chosen = [
-        e.id for e in register.engagements.values() if engagement in (None, e.id) and vendor in (None, e.vendor)
-    ]
+    chosen = [e.id for e in register.engagements.values() if engagement in (None, e.id) and vendor in (None, e.vendor)]
     return sorted({someone for name in chosen for someone in register.staffed(name)})
 
 
@@ -74,9 +72,7 @@ def inbox(as_json: Json = False) -> None:
         _show(services, register_of(services), mine, as_json, "Nothing waits for you.")
 
 
-def _show(
-    services: Services, register: Register, proposals: Iterable[Proposal], as_json: bool, none: str
-) -> None:
+def _show(services: Services, register: Register, proposals: Iterable[Proposal], as_json: bool, none: str) -> None:
     from onboard.lifecycle.reconciling import lacking
 
     found = list(proposals)
@@ -117,7 +113,9 @@ def approve(
         actor = approvals.authenticate(services, context.vault_token())
         proposal = approvals.approve(services, digest, actor, accept or ())
         short = proposal.digest[:8]
-        output.say(f"{context.name(services, actor.id)} approved plan {short} for {context.name(services, proposal.person)}.")
+        output.say(
+            f"{context.name(services, actor.id)} approved plan {short} for {context.name(services, proposal.person)}."
+        )
         waits = lacking(register_of(services), proposal.digest)
         if waits:
             output.say(f"It still lacks {' and '.join(waits)}.")

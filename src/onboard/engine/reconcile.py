@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -147,48 +147,59 @@ def _over_limits(
     }
 
 
-def authorise(approved: Mapping[str, Any], fresh: Part | None, intended: Iterable[Mapping[str, Any]]) -> Part | None:
+def authorise(
+    approved: Mapping[str, Any],
+    fresh: Part | None,
+    begun: Collection[ChangeRecord],
+    unreadable: Collection[Resource] = (),
+) -> Part | None:
     """What is still to do of an approved part, given what a new reading would do now. None: nothing is left.
 
-    `approved` are the part's terms as journalled, `intended` the changes already begun under them. Raises StalePlan
-    unless the fresh part is the same, or differs from it just by what this plan's own journal entries explain.
+    `approved` are the part's terms as journalled, `begun` the changes already begun under them. Raises StalePlan unless
+    the fresh part is the same, or differs from it just by what this plan's own journal entries explain, or by what
+    can't be read now: that waits, and the approval with it.
     """
-    if fresh is None:
-        return None
-    if fresh.digest == digest_of(approved):
+    if fresh is None or fresh.digest == digest_of(approved):
         return fresh
-    begun = list(intended)
+    started = {(change.account, str(change.resource), change.after) for change in begun}
     before = {_key(terms): terms for terms in approved["changes"]}
     now = {_key(change.terms()): change.terms() for change in fresh.changes}
-    fixed = {name: value for name, value in fresh.terms().items() if name not in ("changes", "hazards", "needs")}
-    strange = [terms for key, terms in now.items() if not _continues(before.get(key), terms, begun)]
-    vanished = [key for key in before if key not in now and not any(_key(change) == key for change in begun)]
-    same = all(approved[name] == value for name, value in fixed.items())
+    strange = [terms for key, terms in now.items() if not _continues(before.get(key), terms, begun=key in started)]
+    waits = started | {key for key in before if Resource.parse(key[1]) in unreadable}
+    vanished = [key for key in before if key not in now and key not in waits]
+    other_policy = approved["policy"] != fresh.policy
     new_hazards = {hazard.name for hazard in fresh.hazards} - set(approved["hazards"])
-    if strange or vanished or not same or new_hazards:
-        raise StalePlan(_stale(strange, vanished, same=same, hazards=new_hazards))
+    if strange or vanished or other_policy or new_hazards:
+        raise StalePlan(_stale(strange, vanished, other_policy=other_policy, hazards=new_hazards))
     return fresh
+
+
+def complete(approved: Mapping[str, Any], begun: Iterable[ChangeRecord]) -> bool:
+    """Whether every change of an approved part has been begun, so that nothing of it waits."""
+    started = {(change.account, str(change.resource), change.after) for change in begun}
+    return all(_key(terms) in started for terms in approved["changes"])
 
 
 def _key(change: Mapping[str, Any]) -> tuple[str, str, str | None]:
     return (change["account"], change["resource"], change["after"])
 
 
-def _continues(before: Mapping[str, Any] | None, now: Mapping[str, Any], begun: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a change is one that was approved, perhaps begun: then it may stand at another level than it started."""
+def _continues(before: Mapping[str, Any] | None, now: Mapping[str, Any], *, begun: bool) -> bool:
+    """Whether a change is one that was approved; once begun it may stand at another level than it started from."""
     if before is None:
         return False
-    started = any(_key(change) == _key(now) for change in begun)
-    return {**before, "before": now["before"]} == now if started else before == now
+    return {**before, "before": now["before"]} == now if begun else before == now
 
 
-def _stale(strange: Sequence[Mapping[str, Any]], vanished: Sequence[Any], *, same: bool, hazards: set[str]) -> str:
+def _stale(
+    strange: Sequence[Mapping[str, Any]], vanished: Sequence[Any], *, other_policy: bool, hazards: Collection[str]
+) -> str:
     lines = ["What would be done now is not what was approved:"]
     lines += [f"  new or different  {c['resource']} {c['before'] or 'none'} → {c['after'] or 'none'}" for c in strange]
     lines += [f"  no longer needed  {resource} {after or 'none'}" for _, resource, after in vanished]
     lines += [f"  new hazard        {name}" for name in sorted(hazards)]
-    lines += [] if same else ["  the policy changed"]
-    return "\n".join([*lines, "Nothing was changed. Look at the new plan (onboard plan) and have it approved."])
+    lines += ["  the policy changed"] if other_policy else []
+    return "\n".join([*lines, "Nothing of it was granted. Look at the new plan (onboard plan) and have it approved."])
 
 
 def apply(part: Part, actor: Actor, tools: Tools, *, digest: str | None = None) -> tuple[Outcome, ...]:

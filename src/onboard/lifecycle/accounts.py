@@ -46,9 +46,8 @@ def _bind(services: Services, person: str, system: str, handle: str, actor: Acto
     external_id = found.external_id if found else None
     if external_id and people.account_by_external(system, external_id) not in (None, account):
         return "that account is bound to somebody else already"
-    if account is None or external_id is not None:
-        people.bind(account or (fresh := new_account_id()), person, system, external_id, handle)
+    bound = account or new_account_id()
+    people.bind(bound, person, system, external_id, handle)
     if account is None:
-        fact = records.account_bound(person, fresh, system, CLAIMED)
-        note(services, fact, actor)
+        note(services, records.account_bound(person, bound, system, CLAIMED), actor)
     return None

@@ -57,7 +57,8 @@ def cut_off(services: Services, person: str, actor: Actor) -> CutOff:
     Unlike all else this runs where nothing can be read. Protected accounts are left alone even here.
     """
     register = register_of(services)
-    if register.left(person) is None or register.left(person).name != "cut_off":
+    gone = register.left(person)
+    if gone is None or gone.name != "cut_off":
         fact = records.cut_off(person)
         note(services, fact, actor)
     tools = Tools(services.readers, services.writers(), services.ledger, services.clock, worker())

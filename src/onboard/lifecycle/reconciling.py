@@ -15,7 +15,7 @@ from onboard.engine.diff import Subject
 from onboard.engine.parallel import each
 from onboard.engine.perform import Outcome, Tools
 from onboard.engine.plan import Authority, Part, Plan
-from onboard.engine.reconcile import Certificate, apply, authorise, propose, verify
+from onboard.engine.reconcile import Certificate, apply, authorise, complete, propose, verify
 from onboard.engine.settle import settle
 from onboard.errors import Refused, StalePlan
 from onboard.ledger import Proposal, Record, Register, records
@@ -93,7 +93,9 @@ def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest
         removed = _apply(services, [(p, p.digest) for p in found.removals if _cleared(register, p)], actor)
         failed = {o.change.person for o in removed if o.result is not Result.DONE}
         ready = [] if digest is None else [_demanded(register, found, digest)]
-        ready += [_ready(register, part) for part in found.grants if digest is None and part.person not in failed]
+        ready += [
+            _ready(register, found, part) for part in found.grants if digest is None and part.person not in failed
+        ]
         granted = _apply(services, [pair for pair in ready if pair and pair[0].person not in failed], actor)
         waiting = tuple(
             (p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)
@@ -111,12 +113,19 @@ def _subjects(services: Services, people: Sequence[str], actor: Actor) -> list[S
 
 
 def _proposed(services: Services, subjects: Sequence[Subject], actor: Actor) -> Plan:
+    """A plan, its parts on record as proposals; proposals that it has no part for any more are withdrawn."""
     found = look(services, subjects)
     register = register_of(services)
-    for part in found.parts:
-        latest = register.latest_proposal(part.person, part.authority)
-        if latest is None or latest.digest != part.digest or latest.applied:
-            note(services, records.proposed(part.digest, part.terms()), actor)
+    for person in found.people:
+        unclear = any(unknown.person == person for unknown in found.unknown)
+        for authority in Authority:
+            part = found.part(person, authority)
+            latest = register.latest_proposal(person, authority)
+            if part is None and latest is not None and latest.settled is None and not unclear:
+                over = records.applied if register.intents(latest.digest) else records.withdrawn
+                note(services, over(latest.digest), actor)
+            elif part is not None and (latest is None or latest.settled or latest.digest != part.digest):
+                note(services, records.proposed(part.digest, part.terms()), actor)
     return found
 
 
@@ -139,26 +148,31 @@ def _cleared(register: Register, part: Part) -> bool:
     return not part.hazards or (not part.blocked and not lacking(register, part.digest))
 
 
-def _ready(register: Register, part: Part) -> tuple[Part, str] | None:
-    """A grant part and the digest of the approval that covers it, where there is one."""
-    for proposal in register.approved_proposals(part.person):
-        if not lacking(register, proposal.digest) and not part.blocked:
-            try:
-                todo = authorise(proposal.terms, part, register.intents(proposal.digest))
-            except StalePlan:
-                continue
-            return (todo, proposal.digest) if todo else None
-    return None
+def _ready(register: Register, found: Plan, part: Part) -> tuple[Part, str] | None:
+    """A grant part with the digest of the approval that covers it, where there is one."""
+    proposal = register.approved_proposal(part.person)
+    if proposal is None or part.blocked or lacking(register, proposal.digest):
+        return None
+    try:
+        return _authorised(register, found, part, proposal)
+    except StalePlan:
+        return None
 
 
 def _demanded(register: Register, found: Plan, digest: str) -> tuple[Part, str] | None:
     """The part that the given digest authorises, or None where nothing is left to do. Raises Refused, StalePlan."""
     proposal = register.proposal(digest)
     part = found.part(proposal.person, Authority(proposal.authority))
-    if proposal.authority == Authority.FACT or part is None:
+    if proposal.authority == Authority.FACT or (part is None and register.intents(digest)):
         return None
     require_clear(register, proposal)
-    todo = authorise(proposal.terms, part, register.intents(proposal.digest))
+    return _authorised(register, found, part, proposal) if part else None
+
+
+def _authorised(register: Register, found: Plan, part: Part, proposal: Proposal) -> tuple[Part, str] | None:
+    begun = [intent.change for intent in register.intents(proposal.digest)]
+    unreadable = {unknown.resource for unknown in found.unknown if unknown.person == part.person}
+    todo = authorise(proposal.terms, part, begun, unreadable)
     return (todo, proposal.digest) if todo else None
 
 
@@ -193,7 +207,10 @@ def _apply(services: Services, todo: Sequence[tuple[Part, str]], actor: Actor) -
     def one(work: tuple[Part, str]) -> tuple[Outcome, ...]:
         part, digest = work
         outcomes = apply(part, actor, tools, digest=digest)
-        if all(outcome.result is Result.DONE for outcome in outcomes):
+        begun = [intent.change for intent in register_of(services).intents(digest)]
+        if all(o.result is Result.DONE for o in outcomes) and complete(
+            register_of(services).proposal(digest).terms, begun
+        ):
             note(services, records.applied(digest), actor)
         return outcomes
 

@@ -40,7 +40,7 @@ def review(services: Services, actor: Actor) -> Review:
     observed = each(lambda system: services.readers[system].read(Scope(None)), sorted(services.readers))
     findings = find(observed, books_of(services, register))
     keys = Counter(finding.key for finding in findings)
-    before = Counter(register.last_review)
+    before: Counter[str] = Counter(register.last_review)
     entry = records.reviewed(sorted(keys.elements()))
     note(services, entry, actor)
     return Review(
