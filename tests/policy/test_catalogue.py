@@ -11,16 +11,17 @@ from onboard.model import AccountKind, Phase, Resource
 from onboard.policy.catalogue import Policy, bundle_hash, load
 from tests.policy.small import FACTS, FILES, NO_ADMIN, PLAYBOOK, RESOURCES, ROLE, SYSTEMS, complaints, edited, policy
 
+PAYS = "; roles use jira:project:PAY. Use it or delete it."
 QUOTED = " (quoted, if it looks like a date)."
 ROLE_FILE = "roles/engineer.yaml"
-LEVELS = "a GitHub repo has pull, triage, push, maintain, admin."
+LEVELS = "a GitHub repo has pull, triage, push, maintain, admin. Did you mean push?"
 
 
 def test_five_mistakes_in_four_files_give_five_messages_with_file_and_line() -> None:
     files = {
         **FILES,
         "resources.yaml": RESOURCES + "  jira:project:PAYS: {owner: team-pay, classification: internal, levels: [V]}\n",
-        ROLE_FILE: ROLE.replace("level: push", "level: writ").replace("title:", "tittle:"),
+        ROLE_FILE: ROLE.replace("level: push", "level: write").replace("title:", "tittle:"),
         "facts.yaml": FACTS + "milstones: {}\n",
         "playbooks/default.yaml": PLAYBOOK.replace("minutes: 60", "minutes: an hour"),
     }
@@ -28,10 +29,10 @@ def test_five_mistakes_in_four_files_give_five_messages_with_file_and_line() -> 
     assert complaints(files) == [
         "policies/facts.yaml:6  facts.yaml has no setting 'milstones'. Did you mean milestones?",
         "policies/playbooks/default.yaml:6  'minutes' of a session is text ('an hour'); write a whole number above 0.",
-        "policies/resources.yaml:9  resource jira:project:PAYS is declared but no role uses it. Use it or delete it.",
+        "policies/resources.yaml:9  resource jira:project:PAYS is declared but no role uses it" + PAYS,
         "policies/roles/engineer.yaml:1  the role lacks 'title': add title: with a text" + QUOTED,
         "policies/roles/engineer.yaml:2  the role has no setting 'tittle'. Did you mean title?",
-        "policies/roles/engineer.yaml:16  grants level 'writ' on github:repo:acme/api; " + LEVELS,
+        "policies/roles/engineer.yaml:16  grants level 'write' on github:repo:acme/api; " + LEVELS,
     ]
 
 
@@ -70,6 +71,7 @@ def test_five_mistakes_in_four_files_give_five_messages_with_file_and_line() -> 
         (ROLE_FILE, "role: engineer", "role: qa", 1, "role qa stands in roles/engineer.yaml. Rename one of the two."),
         ("resources.yaml", "github:org:acme:", "gitlab:org:acme:", 2, "'gitlab', which isn't configured. Did you mean"),
         ("resources.yaml", "github:repo:acme/api", "github:repos:acme/api", 3, "no type of resource 'repos'. Did you"),
+        ("resources.yaml", "acme/docs:", "acme/API:", 4, "github:repo:acme/API is line 3 in other letters"),
         ("resources.yaml", "acme/api:", "api:", 3, "'api' is no GitHub repo name. Write it like acme/payments-api."),
         ("resources.yaml", "confidential}", "secret}", 3, "it can be public, internal, confidential, restricted."),
         ("resources.yaml", ", levels: [Viewers, Developers]", "", 5, "needs levels: the names of its roles"),

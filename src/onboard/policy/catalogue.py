@@ -23,6 +23,7 @@ from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, S
 
 _PLACES = re.compile(r"(resources|facts)\.yaml|(roles|playbooks|tests)/[^/]+\.yaml|guardrails/[^/]+\.cedar(schema)?")
 _PLACES_SAID = "resources.yaml, facts.yaml, roles/, playbooks/ and tests/ with *.yaml, guardrails/ with *.cedar"
+_RULE_ID = re.compile(r'@id\("([^"]*)"\)')
 _BEGINNINGS = {"resources.yaml": "resources: {}", "facts.yaml": "prerequisites: {}"}
 _IGNORED = (".md",)
 
@@ -76,7 +77,9 @@ def load(folder: Path, systems: Mapping[str, Kind]) -> Policy:
     Raises BadInput with every problem of every file: `policies/roles/qa-engineer.yaml:12  grants level …`.
     """
     if not folder.is_dir():
-        raise BadInput.one(f"{folder} is no folder. Name the policies' folder, or make one with `onboard init`.")
+        raise BadInput.one(
+            f"{folder} is no folder. Correct the setting; without one, the policies that onboard ships are used."
+        )
     files, problems = _read_all(folder)
     try:
         policy = Policy.from_files(files, systems, folder.name)
@@ -127,7 +130,7 @@ def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) 
         MappingProxyType(resources(single["resources.yaml"]) if single["resources.yaml"] else {}),
         MappingProxyType(_named(folders["roles"], reader.role, "role", notes)),
         MappingProxyType(_named(folders["playbooks"], reader.playbook, "playbook", notes)),
-        frozenset(rule.id for rule in guardrails.rules),
+        frozenset(name for text in files.values() for name in _RULE_ID.findall(text)),
         tuple(case for block in folders["tests"] for case in reader.cases(block)),
         frozenset({*files, *single} - read_files),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ _ADMITS: Mapping[tuple[Kind, str], frozenset[AccountKind]] = MappingProxyType(
         (Kind.SLACK, "channel"): frozenset({AccountKind.MEMBER, AccountKind.GUEST, AccountKind.SINGLE_CHANNEL_GUEST}),
     }
 )
+
+
+#: What GitHub's pages call the levels that its API names differently.
+_GITHUB_SAYS: Mapping[str, str] = MappingProxyType({"read": "pull", "write": "push"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,16 @@ def _name_fits(kind: Kind, spec: ResourceSpec, notes: Notes) -> None:
     pattern, example = _NAMES[kind, resource.type]
     if not re.fullmatch(pattern, resource.name):
         notes.add(spec.source, f"{resource.name!r} is no {_LABEL[kind]} {resource.type} name. Write it like {example}.")
+
+
+def _no_two_resources_differ_in_case_only(draft: Draft, notes: Notes) -> None:
+    first: dict[str, Source] = {}
+    for resource, spec in draft.resources.items():
+        other = first.setdefault(str(resource).casefold(), spec.source)
+        if other is not spec.source:
+            notes.add(
+                spec.source, f"{resource} is line {other.line} in other letters; the system sees one. Delete one."
+            )
 
 
 def _each_resource_admits_what_its_system_can(draft: Draft, notes: Notes) -> None:
@@ -132,7 +147,7 @@ def _check_level(draft: Draft, resource: Resource, level: str, verb: str, source
         return
     known: tuple[str, ...] = () if scale is None else spec.levels if scale.open else scale.levels
     if level and known and level not in known:
-        hint = _one(did_you_mean(level, known))
+        hint = _one(did_you_mean(_GITHUB_SAYS.get(level.lower(), level), known))
         notes.add(source, f"{verb} level {level!r} on {resource}; {_levels(draft, resource)}.{hint}")
 
 
@@ -152,9 +167,11 @@ def _each_resource_is_used(draft: Draft, notes: Notes) -> None:
     used = {line.resource for _, line in draft.lines()}
     for resource, spec in draft.resources.items():
         if resource not in used:
-            hint = did_you_mean(str(resource), map(str, used - draft.resources.keys()))
-            way_out = hint if hint.startswith(" Did") else " Use it or delete it."
-            notes.add(spec.source, f"resource {resource} is declared but no role uses it.{way_out}")
+            close = difflib.get_close_matches(str(resource), map(str, used), n=1, cutoff=0.9)
+            instead = f"; roles use {close[0]}" if close else ""
+            notes.add(
+                spec.source, f"resource {resource} is declared but no role uses it{instead}. Use it or delete it."
+            )
 
 
 def _each_role_has_its_playbook(draft: Draft, notes: Notes) -> None:
@@ -236,6 +253,7 @@ Check = Callable[[Draft, Notes], None]
 
 CHECKS: tuple[Check, ...] = (
     _each_resource_exists_on_its_system,
+    _no_two_resources_differ_in_case_only,
     _each_resource_admits_what_its_system_can,
     _foundations_are_shared,
     _levels_are_declared_where_the_system_has_none,

@@ -21,6 +21,7 @@ from onboard.model import (
     Limit,
     Phase,
     Resource,
+    Scale,
     Vendor,
     Warrant,
 )
@@ -90,7 +91,10 @@ def desired(policy: Policy, register: RegisterView, people: Iterable[str], today
 
 
 def why_not(policy: Policy, register: RegisterView, person: str, resource: Resource, today: date) -> tuple[str, ...]:
-    """What stands between a person and each level of a resource that their roles carry; empty if nothing does."""
+    """What stands between a person and more of a resource: for each level that their roles carry and they lack.
+
+    Empty if they hold all that their roles carry.
+    """
     if resource not in policy.resources:
         return (f"{resource} is not declared in resources.yaml",)
     gone = register.left(person)
@@ -99,25 +103,33 @@ def why_not(policy: Policy, register: RegisterView, person: str, resource: Resou
     assignments = register.assignments(person)
     if not assignments:
         return ("no assignment is recorded",)
-    found = [reason for each in assignments for reason in _reasons(policy, register, each, resource, today)]
+    held = {grant.level for grant in _grants(policy, register, person, today) if grant.resource == resource}
+    found = [reason for each in assignments for reason in _reasons(policy, register, each, resource, held, today)]
     return tuple(dict.fromkeys(found))
 
 
 def _reasons(
-    policy: Policy, register: RegisterView, assignment: Assignment, resource: Resource, today: date
+    policy: Policy, register: RegisterView, assignment: Assignment, resource: Resource, held: set[str], today: date
 ) -> Iterator[str]:
-    work = _work(policy, register, assignment)
+    """What stands against an assignment's lines on a resource, for levels above what is held."""
+    role, work = policy.roles.get(assignment.role), _work(policy, register, assignment)
+    lines = [line for line in role.entitlements if line.resource == resource] if role is not None else []
+    missing = [line for line in lines if not _met(policy.scale(resource), line.level, held)]
+    if held and not missing:
+        return
     if isinstance(work, str):
         yield work
-        return
-    lines = [line for line in work.role.entitlements if line.resource == resource]
-    if not lines:
+    elif not lines:
         yield f"role {work.role.name} ({work.role.source.file}) carries nothing on {resource}"
-        return
-    against = list(_against_work(work, register, today))
-    yield from against
-    for line in lines:
-        yield from (f"{line.level}: {reason} ({line.source})" for reason in _against(line, work, today))
+    else:
+        yield from _against_work(work, register, today)
+        for line in missing:
+            yield from (f"{line.level}: {reason} ({line.source})" for reason in _against(line, work, today))
+
+
+def _met(scale: Scale, level: str, held: set[str]) -> bool:
+    """Whether what is held includes the level."""
+    return level in held or (not scale.open and any(scale.rank(level) <= scale.rank(other) for other in held))
 
 
 def _work(policy: Policy, register: RegisterView, assignment: Assignment) -> _Work | str:
