@@ -110,9 +110,7 @@ class JiraSimulator:
         return method not in ("GET", "HEAD", "OPTIONS") and not _READING_POST.fullmatch(path)
 
     def rename(self, person: str, handle: str) -> None:
-        """Change the username (Data Center). Raises BadInput on Cloud, where there is none, and where it's taken."""
-        if self._cloud:
-            raise BadInput.one("Jira Cloud knows no usernames. Rename the person on jira-data-center instead.")
+        """Change the username, which Cloud keeps to itself. Raises BadInput where it's taken or nobody has an account."""
         user = self._state.of_person(person)
         if user is None:
             raise BadInput.one(f"{person!r} has no account on {self.name}. See who has one in GET /_sandbox/state.")

@@ -11,7 +11,7 @@ from onboard.sandbox.core import BOT
 from onboard.sandbox.world import World
 
 #: The address that the automation's API tokens on Cloud belong to.
-BOT_EMAIL = f"{BOT}@acme.example"
+BOT_EMAIL = f"{BOT}@sandbox.example"
 
 USER_ACTOR = "atlassian-user-role-actor"
 GROUP_ACTOR = "atlassian-group-role-actor"

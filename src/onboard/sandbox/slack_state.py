@@ -103,7 +103,7 @@ class SlackState(BaseModel):
         """The starting state of that world. The automation's bot is in every channel, as an admin would add it."""
         state = cls(workspace=world.slack.workspace)
         state._add(User(id=BOT_USER, name=BOT, real_name="Onboard Bot", kind="bot", updated=now))
-        owner = {"name": "onboard-admin", "real_name": "Onboard Admin", "email": "onboard-admin@acme.example"}
+        owner = {"name": "onboard-admin", "real_name": "Onboard Admin", "email": "onboard-admin@sandbox.example"}
         state._add(User(id=OWNER_USER, **owner, owner=True, updated=now))
         for person, spec in world.people.items():
             if spec.slack:
