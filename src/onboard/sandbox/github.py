@@ -74,7 +74,7 @@ class GitHubSimulator:
         """Organisation, teams, and repositories held directly."""
         return holdings(self._org, self._clock.now())
 
-    def is_write(self, method: str, path: str) -> bool:  # noqa: ARG002 - the path decides elsewhere
+    def is_write(self, method: str, path: str) -> bool:
         """Whatever isn't a GET or HEAD."""
         return method not in ("GET", "HEAD", "OPTIONS")
 

@@ -36,7 +36,7 @@ def list_collaborators(call: Call) -> Reply:
         for who, level in _collaborators(call, repo, affiliation)
         if PERMISSIONS.index(level) >= PERMISSIONS.index(floor)
     ]
-    return listed(call, held, lambda call, line: views.with_role(call, views.user(call, line[0]), line[1]))
+    return listed(call, held, lambda call, line: views.with_role(views.user(call, line[0]), line[1]))
 
 
 def _collaborators(call: Call, repo: Repo, affiliation: str) -> Iterator[tuple[User, str]]:
@@ -62,7 +62,7 @@ def show_permission(call: Call) -> Reply:
     """GET collaborators/{user}/permission: `role_name` is exact, `permission` knows three levels."""
     repo, who = call.repo(), call.user()
     held = call.org.permission(repo, who.id)
-    shown = views.with_role(call, views.user(call, who), held)
+    shown = views.with_role(views.user(call, who), held)
     permission = LEGACY[held] if held else "none"
     return Reply({"permission": permission, "role_name": shown["role_name"], "user": shown})
 

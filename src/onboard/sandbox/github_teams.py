@@ -96,7 +96,7 @@ def list_repos(call: Call) -> Reply:
     return listed(
         call,
         [call.org.repos[id_] for id_ in team.repos],
-        lambda call, repo: views.with_role(call, views.repo(call, repo), team.repos[repo.id]),
+        lambda call, repo: views.with_role(views.repo(call, repo), team.repos[repo.id]),
     )
 
 
@@ -106,7 +106,7 @@ def check_repo(call: Call) -> Reply:
     if repo.id not in team.repos:
         raise not_found()
     if "repository+json" in call.request.headers.get("accept", ""):
-        return Reply(views.with_role(call, views.repo(call, repo), team.repos[repo.id]))
+        return Reply(views.with_role(views.repo(call, repo), team.repos[repo.id]))
     return Reply()
 
 

@@ -163,7 +163,7 @@ def repo(call: Call, which: Repo) -> Json:
     }
 
 
-def with_role(call: Call, thing: Json, held: str | None) -> Json:
+def with_role(thing: Json, held: str | None) -> Json:
     """A user or repository with the permission that somebody holds."""
     return thing | {"permissions": permissions(held), "role_name": ROLE_NAMES[held] if held else "none"}
 

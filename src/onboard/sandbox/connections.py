@@ -1,0 +1,34 @@
+"""The open connections, so that a fault can close one without an answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class Connections:
+    """The transports of the clients that are connected, by their address and port."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def drop(self, scope: Scope) -> None:
+        """Close the connection on which that request came."""
+        self._open[tuple(scope["client"])].close()
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """Uvicorn's HTTP protocol, keeping account here."""
+        connections = self._open
+
+        class Tracked(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                connections[transport.get_extra_info("peername")] = transport
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                connections.pop(self.transport.get_extra_info("peername"), None)
+                super().connection_lost(exc)
+
+        return Tracked

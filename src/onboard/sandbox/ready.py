@@ -1,0 +1,97 @@
+"""What the sandbox says once it is ready: one line of JSON for programs, a banner for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from onboard.sandbox.core import GITHUB, JIRA, JIRA_DATA_CENTER, SLACK, VAULT, Credentials
+from onboard.sandbox.jira_state import BOT_EMAIL
+from onboard.sandbox.openbao_seed import password
+from onboard.sandbox.world import Person, World
+
+Json = dict[str, Any]
+
+
+def ready_line(world: World, credentials: Credentials, urls: Mapping[str, str], root_token: str) -> Json:
+    """Addresses, tokens and people, and `env`: every ONBOARD_… setting that points onboard at this sandbox."""
+    token = credentials.token
+    systems: dict[str, Json] = {
+        "github": {"base_url": urls[GITHUB], "org": world.github.org} | _pair(credentials, GITHUB),
+        "jira": _jira(credentials, urls, JIRA, "cloud"),
+        "jira_data_center": _jira(credentials, urls, JIRA_DATA_CENTER, "data-center"),
+        "slack": {
+            "base_url": f"{urls[SLACK]}/api/",
+            "scim_base_url": f"{urls[SLACK]}/scim/v1/",
+            "bot_token": token(SLACK, "write"),
+            "admin_token": token(SLACK, "admin"),
+            "read_token": token(SLACK, "read"),
+        },
+        "vault": {"addr": urls[VAULT]} | _pair(credentials, VAULT) | {"root_token": root_token},
+    }
+    people = {id_: _person(credentials, id_, who) for id_, who in world.people.items()}
+    return {"ready": True, "control": urls["control"], **systems, "people": people, "env": _env(systems)}
+
+
+def _pair(credentials: Credentials, system: str) -> Json:
+    return {"token": credentials.token(system, "write"), "read_token": credentials.token(system, "read")}
+
+
+def _jira(credentials: Credentials, urls: Mapping[str, str], system: str, deployment: str) -> Json:
+    address = {"base_url": urls[system], "email": BOT_EMAIL}
+    return address | _pair(credentials, system) | {"deployment": deployment}
+
+
+def _person(credentials: Credentials, id_: str, who: Person) -> Json:
+    """A person's accounts with the credentials of their own."""
+    shown: Json = {"name": who.name, "email": who.email}
+    own = f"person:{id_}"
+    if who.github:
+        shown["github"] = who.github.model_dump() | {"token": credentials.token(GITHUB, own)}
+    if who.jira:
+        tokens = {
+            "token": credentials.token(JIRA, own),
+            "data_center_token": credentials.token(JIRA_DATA_CENTER, own),
+        }
+        shown["jira"] = who.jira.model_dump() | tokens
+    if who.slack:
+        shown["slack"] = {"id": who.slack.id, "kind": who.slack.kind, "token": credentials.token(SLACK, own)}
+    if who.vault:
+        shown["vault"] = {"username": who.vault.username, "password": password(credentials, id_)}
+    return shown
+
+
+def _env(systems: Mapping[str, Json]) -> dict[str, str]:
+    """The settings of the default four systems, Jira being the Cloud one; root's token is nobody's setting."""
+    return {
+        f"ONBOARD_{system}__{name}".upper(): str(value)
+        for system in ("github", "jira", "slack", "vault")
+        for name, value in systems[system].items()
+        if name != "root_token"
+    }
+
+
+def banner(ready: Mapping[str, Any]) -> str:
+    """The ready line for people: where everything listens, who lives there, and the lines to copy."""
+    listening = [
+        ("GitHub", ready["github"]["base_url"]),
+        ("Jira Cloud", ready["jira"]["base_url"]),
+        ("Jira Data Center", ready["jira_data_center"]["base_url"]),
+        ("Slack", ready["slack"]["base_url"]),
+        ("Vault (OpenBao)", ready["vault"]["addr"]),
+        ("Control", f"{ready['control']}/_sandbox/"),
+    ]
+    people = ", ".join(ready["people"]) or "nobody"
+    lines = [
+        "The sandbox is ready. It listens on 127.0.0.1 only; nobody else on the network can reach it.",
+        "",
+        *(f"  {name:<17} {url}" for name, url in listening),
+        f"  {'People':<17} {people}",
+        "",
+        "To point onboard at it, paste this into another terminal:",
+        "",
+        *(f"export {name}={value}" for name, value in ready["env"].items()),
+        "",
+        "Ctrl-C ends it.",
+    ]
+    return "\n".join(lines)
