@@ -68,5 +68,6 @@ class Database:
 def _failures() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        raise SystemFailed("ledger", f"the database answered: {error.orig}") from error
+    except (DBAPIError, *sqlite.ERRORS) as error:
+        answer = error.orig if isinstance(error, DBAPIError) else error
+        raise SystemFailed("ledger", f"the database answered: {answer}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
@@ -39,13 +40,16 @@ class Journal:
         Raises OnboardError for what may not be kept (see `entries.seal`), SystemFailed where the database fails.
         """
         entries: list[Entry] = []
+        rows: list[dict[str, Any]] = []
         with self._database.writing() as connection:
             after = _head(connection)
             for record in records:
                 entry, canonical = seal(record, actor, at, after)
-                connection.execute(insert(journal).values(seq=entry.seq, hash=entry.hash, canonical=canonical))
                 entries.append(entry)
+                rows.append({"seq": entry.seq, "hash": entry.hash, "canonical": canonical})
                 after = Head(entry.seq, entry.hash)
+            if rows:
+                connection.execute(insert(journal), rows)
         return tuple(entries)
 
     def entries(self, after: int = 0, kinds: Collection[str] | None = None) -> Iterator[Entry]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import stamina
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
 
 from onboard.errors import BadInput, Waiting
 
@@ -17,6 +17,9 @@ from onboard.errors import BadInput, Waiting
 BUSY = 30
 #: The execution option by which a connection says that it is going to write.
 WRITES = "ledger_writes"
+
+#: What the driver raises where SQLAlchemy doesn't stand between.
+ERRORS = (sqlite3.Error,)
 
 _SETTINGS = (
     f"PRAGMA busy_timeout = {BUSY * 1000}",
@@ -73,14 +76,23 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-@stamina.retry(on=OperationalError, attempts=None, timeout=BUSY, wait_initial=0.02, wait_max=0.5)
+def _locked(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+@stamina.retry(on=_locked, attempts=None, timeout=BUSY, wait_initial=0.02, wait_max=0.5)
 def _write_ahead(made: Engine) -> None:
     """Readers never wait for a writer. SQLite doesn't wait for the lock that this switch needs, so it is repeated."""
+    mode = _pragma(made, "journal_mode = WAL")[0]
+    if mode != "wal":
+        raise BadInput.one("The ledger's file must lie on a local disk: a write-ahead log can't be kept where it is.")
+
+
+def _pragma(made: Engine, text: str) -> tuple[Any, ...]:
+    """The first row of what a PRAGMA answers outside of any transaction."""
     raw = made.raw_connection()
     try:
-        raw.cursor().execute("PRAGMA journal_mode = WAL")
-    except Exception as error:
-        raise OperationalError("PRAGMA journal_mode = WAL", None, error) from error
+        return tuple(raw.cursor().execute(f"PRAGMA {text}").fetchone())
     finally:
         raw.close()
 
@@ -96,11 +108,7 @@ def scrub(made: Engine) -> None:
 
     Raises Waiting where another process reads the ledger all the while.
     """
-    raw = made.raw_connection()
-    try:
-        busy, _, _ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    finally:
-        raw.close()
+    busy, *_ = _pragma(made, "wal_checkpoint(TRUNCATE)")
     if busy:
         raise Waiting(
             f"The keys are deleted, but for {BUSY} seconds another process held the ledger's write-ahead log, in which "
