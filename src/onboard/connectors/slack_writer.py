@@ -172,13 +172,19 @@ class SlackWriter:
                 self._slack.send(doing, lambda c: c.usergroups_users_update(usergroup=group.id, users=list(users)))
             )
         except SlackPartly:
-            with after(self.system, f"{doing}: Slack left some out"):
-                self._check_left_out(set(users) - {*self._group(group.handle).users})
+            with after(self.system, doing):
+                left_out = set(users) - {*self._group(group.handle).users}
+                self._check_others(left_out & {*group.users})
+            if left_out - {*group.users}:
+                raise self._no(
+                    f"{doing}: the account was left out, since it is deactivated. Activate it first."
+                ) from None
             return Receipt("200 without deactivated users", self._clock())
 
-    def _check_left_out(self, users: set[str]) -> None:
-        if any(self._slack.user(user).state is not AccountState.GONE for user in users):
-            raise self._no("and among them are active users. Look at the group and put them back.")
+    def _check_others(self, left_out: set[str]) -> None:
+        """Who was in the group and is left out must be deactivated: they lose nothing."""
+        if any(self._slack.user(user).state is not AccountState.GONE for user in left_out):
+            raise self._no("active users were left out. Look at the group and put them back.")
 
     def _leave_groups(self, user: str) -> list[Receipt]:
         groups = self._slack.user_groups().values()
