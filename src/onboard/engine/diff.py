@@ -14,11 +14,15 @@ Owned = Mapping[tuple[str, str, Resource], frozenset[str]]
 
 @dataclass(frozen=True)
 class Subject:
-    """A person in a plan: their accounts by system, whether they have left, and why what they lose is taken away."""
+    """A person in a plan: their accounts by system, whether they have left, and why what they lose is taken away.
+
+    `outsourced` says that they work, or worked, in a vendor's engagement.
+    """
 
     person: str
     accounts: Mapping[str, Account]
     leaving: bool = False
+    outsourced: bool = True
     because: str = "no longer carried by the role, phase or dates"
     missing: Mapping[str, str] = field(default_factory=dict)
 

@@ -134,8 +134,13 @@ class Part:
 
 def digest_of(terms: Mapping[str, Any]) -> str:
     """sha256 (hex) of a part's terms in sorted-key, compact UTF-8 JSON."""
-    canonical = json.dumps(terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = json.dumps(terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=dict)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def thawed(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Terms as they came out of the journal, where they are read-only, as the lists and objects they were made of."""
+    return dict(json.loads(json.dumps(terms, default=dict)))
 
 
 @dataclass(frozen=True, slots=True)

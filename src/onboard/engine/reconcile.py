@@ -16,7 +16,7 @@ from onboard.connectors.base import Reader, Scope
 from onboard.engine.diff import Difference, Owned, Subject, diff
 from onboard.engine.parallel import each
 from onboard.engine.perform import Outcome, Tools, carry_out
-from onboard.engine.plan import Authority, Change, Hazard, Need, Part, Plan, Unknown, digest_of, split
+from onboard.engine.plan import Authority, Change, Hazard, Need, Part, Plan, Unknown, digest_of, split, thawed
 from onboard.errors import StalePlan
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.model import FOUNDATIONS, Account, Actor, Grant, HoldingState, Observation, Resource, scale_of
@@ -75,12 +75,17 @@ def propose(
         for subject in subjects
     }
     over = _over_limits(subjects, differences, observed, limits)
+    owners = _owners(subjects, observed)
+
+    def untouchable(account: Account) -> bool:
+        return protected(account) or (account.system, account.external_id) in owners
+
     return Plan(
         people=tuple(subject.person for subject in subjects),
         parts=tuple(
             part
             for person in differences
-            for part in _parts(person, differences[person], wanted, rules, over, protected)
+            for part in _parts(person, differences[person], wanted, rules, over, untouchable)
         ),
         unknown=tuple(u for difference in differences.values() for u in difference.unknown),
         missing=tuple(m for difference in differences.values() for m in difference.missing),
@@ -128,6 +133,14 @@ def _parts(
             yield replace(part, hazards=tuple(sorted(hazards)))
 
 
+def _owners(subjects: Sequence[Subject], observed: Mapping[str, Observation]) -> frozenset[tuple[str, str | None]]:
+    """The company's own organisation owners. An engineer of a vendor's who was made one is no protected principal."""
+    outsourced = {(a.system, a.external_id) for s in subjects if s.outsourced for a in s.accounts.values()}
+    readings = [reading for observation in observed.values() for reading in observation.readings.values()]
+    held = [h for r in readings if r.resource.type == "org" for h in r.holdings if h.level == "admin"]
+    return frozenset((h.resource.system, h.account) for h in held) - outsourced
+
+
 def _over_limits(
     subjects: Sequence[Subject],
     differences: Mapping[str, Difference],
@@ -162,7 +175,7 @@ def authorise(
     if fresh is None or fresh.digest == digest_of(approved):
         return fresh
     started = {(change.account, str(change.resource), change.after) for change in begun}
-    before = {_key(terms): terms for terms in approved["changes"]}
+    before = {_key(terms): terms for terms in thawed(approved)["changes"]}
     now = {_key(change.terms()): change.terms() for change in fresh.changes}
     strange = [terms for key, terms in now.items() if not _continues(before.get(key), terms, begun=key in started)]
     waits = started | {key for key in before if Resource.parse(key[1]) in unreadable}

@@ -163,7 +163,7 @@ def _demanded(register: Register, found: Plan, digest: str) -> tuple[Part, str] 
     """The part that the given digest authorises, or None where nothing is left to do. Raises Refused, StalePlan."""
     proposal = register.proposal(digest)
     part = found.part(proposal.person, Authority(proposal.authority))
-    if proposal.authority == Authority.FACT or (part is None and register.intents(digest)):
+    if proposal.authority == Authority.FACT or proposal.applied or (part is None and register.intents(digest)):
         return None
     require_clear(register, proposal)
     return _authorised(register, found, part, proposal) if part else None
@@ -181,8 +181,6 @@ def require_clear(register: Register, proposal: Proposal) -> None:
     short = proposal.digest[:8]
     if proposal.refused:
         raise Refused(f"Plan {short} was refused. Ask who refused it, then plan again: onboard plan")
-    if proposal.applied:
-        raise Refused(f"Plan {short} has been applied already, and its approval is spent. Plan again: onboard plan")
     waits = lacking(register, proposal.digest)
     if waits:
         raise Refused(f"Plan {short} lacks {' and '.join(waits)}. Next: onboard approve {short}")

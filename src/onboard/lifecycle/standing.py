@@ -91,6 +91,7 @@ def subject_of(
         person=person,
         accounts=accounts,
         leaving=register.left(person) is not None,
+        outsourced=bool(register.assignments(person)),
         because=_because(register, person),
         missing=missing or {},
     )

@@ -59,7 +59,7 @@ def _change(change: Change, outcome: Outcome | None) -> Row:
 
 def _warranted(change: Change) -> str:
     warrant = change.warrants[0]
-    return f"{warrant.phase}, {warrant.source}"
+    return f"{warrant.phase}, {warrant.source.short}"
 
 
 def _ended(outcome: Outcome) -> str:
