@@ -110,7 +110,7 @@ class JiraSimulator:
         return method not in ("GET", "HEAD", "OPTIONS") and not _READING_POST.fullmatch(path)
 
     def rename(self, person: str, handle: str) -> None:
-        """Change the username, which Cloud keeps to itself. Raises BadInput where it's taken or nobody has an account."""
+        """Change the username (Cloud shows none). Raises BadInput where it's taken, and where there is no account."""
         user = self._state.of_person(person)
         if user is None:
             raise BadInput.one(f"{person!r} has no account on {self.name}. See who has one in GET /_sandbox/state.")
