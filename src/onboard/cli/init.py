@@ -28,7 +28,7 @@ TEMPLATE = """\
 # fraction = 0.5       # of what those in the plan hold there …
 # fraction_from = 10   # … counted from so many removals on
 
-# protected = names accounts, by handle or id, that are never changed: owners, emergency accounts, onboard's own.
+# A system's protected accounts, by handle or id, are never changed: owners, emergency accounts, onboard's own.
 
 # [systems.github]              # ONBOARD_GITHUB__TOKEN, ONBOARD_GITHUB__READ_TOKEN
 # org = "acme"

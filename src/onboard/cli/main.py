@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import onboard
-from onboard.cli import doctor, engagement, init, ledger, lifecycle, output, person, plans, policy
+from onboard.cli import access, doctor, engagement, init, ledger, lifecycle, output, person, plans, policy, sandbox
 from onboard.errors import OnboardError
 
 REPORT_TO = "the people who maintain onboard for you, or its issue tracker"
@@ -63,10 +63,12 @@ app.add_typer(init.app)
 app.add_typer(doctor.app)
 app.add_typer(lifecycle.app)
 app.add_typer(plans.app)
+app.add_typer(access.app)
 app.add_typer(person.app, name="person")
 app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.command("sandbox")(sandbox.sandbox)
 
 
 def main() -> None:
@@ -89,8 +91,9 @@ def _fault(error: Exception) -> int:
     handle, path = tempfile.mkstemp(prefix="onboard-fault-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(f"onboard {onboard.__version__}, Python {sys.version}\n\n{text}")
+    what = str(error) if isinstance(error, OnboardError) else type(error).__name__
     sys.stderr.write(
-        f"onboard failed unexpectedly ({type(error).__name__}). That is a fault of onboard's, not yours.\n"
+        f"onboard failed unexpectedly: {what}\nThat is a fault of onboard's, or of what it was left with, not yours.\n"
         f"Details are in {Path(path)} (read by you only; look through it for names before passing it on).\n"
         f"Please report it with that file to {REPORT_TO}. Running the same command again is safe.\n"
     )

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from onboard.cli.main import app
+
+Onboard = Callable[..., Result]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and a user without settings, variables or a Vault login."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("VAULT_TOKEN", raising=False)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    return folder
+
+
+@pytest.fixture
+def onboard(home: Path) -> Onboard:
+    """Runs the command line in `home`; variables for this run are given as `env`."""
+    assert home.is_dir()
+
+    def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
+
+    return run
+
+
+@pytest.fixture
+def begun(onboard: Onboard, home: Path) -> Path:
+    """A folder after `onboard init`."""
+    assert onboard("init").exit_code == 0
+    return home
+
+
+def person(onboard: Onboard, name: str, **handles: str) -> str:
+    """Enter somebody and return their id."""
+    email = f"{name.partition(' ')[0].lower()}@nordwind.example"
+    options = [f"--{system}={handle}" for system, handle in handles.items()]
+    result = onboard("person", "add", name, f"--email={email}", *options)
+    assert result.exit_code == 0, result.output
+    return str(result.stdout.strip())

@@ -1,0 +1,99 @@
+"""The doctor looks at every system with every credential, and at what lies here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onboard.sandbox.client import SandboxClient
+from tests.cli.conftest import Onboard
+
+WRITING = ("ONBOARD_GITHUB__TOKEN", "ONBOARD_JIRA__TOKEN", "ONBOARD_SLACK__BOT_TOKEN", "ONBOARD_VAULT__TOKEN")
+
+
+def checks(output: str) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(check["what"], check["credential"]): check for check in json.loads(output)}
+
+
+def test_a_system_that_is_down_is_exit_code_5_and_the_others_are_still_looked_at(
+    onboard: Onboard, sandbox: SandboxClient
+) -> None:
+    gone = {**sandbox.env, "ONBOARD_SLACK__BASE_URL": "http://127.0.0.1:9/api/"}
+
+    result = onboard("doctor", "--json", env=gone)
+
+    found = checks(result.stdout)
+    assert result.exit_code == 5
+    assert found["slack", "reading"]["found"] == "down"
+    assert found["vault", "reading"]["well"]
+    assert found["ledger", ""]["well"]
+
+
+def test_a_token_that_is_not_accepted_is_said_without_showing_it(onboard: Onboard, sandbox: SandboxClient) -> None:
+    wrong = {**sandbox.env, "ONBOARD_VAULT__READ_TOKEN": "hvs.wrong-and-secret"}
+
+    result = onboard("doctor", env=wrong)
+
+    assert result.exit_code != 0
+    assert "NO  vault" in result.stdout
+    assert "hvs.wrong-and-secret" not in result.output
+
+
+def test_a_missing_reading_credential_is_said_and_never_replaced_by_the_writing_one(
+    onboard: Onboard, sandbox: SandboxClient
+) -> None:
+    result = onboard("doctor", env={**sandbox.env, "ONBOARD_GITHUB__READ_TOKEN": ""})
+
+    assert result.exit_code == 2
+    assert "github has no credential for reading. Set ONBOARD_GITHUB__READ_TOKEN" in result.stdout
+    assert not [entry for entry in sandbox.requests("github") if entry["token"] == "read"]
+
+
+def test_without_writing_credentials_reading_is_still_checked(onboard: Onboard, sandbox: SandboxClient) -> None:
+    reading = {name: value for name, value in sandbox.env.items() if name not in WRITING}
+
+    found = checks(onboard("doctor", "--json", env=reading).stdout)
+
+    assert found["slack", "reading"]["well"]
+    assert found["slack", "writing"]["found"] == "no credential"
+    assert {entry["token"] for entry in sandbox.requests("slack")} == {"read"}
+
+
+def test_the_doctor_changes_nothing_anywhere(onboard: Onboard, sandbox: SandboxClient) -> None:
+    onboard("doctor", env=sandbox.env)
+
+    assert sandbox.requests()
+    assert sandbox.writes() == []
+
+
+def test_a_wrong_policy_and_an_unusable_ledger_are_found_together(onboard: Onboard, begun: Path) -> None:
+    (begun / "policies" / "facts.yaml").unlink()
+    (begun / "onboard.db").mkdir()
+
+    result = onboard("doctor", "--json")
+
+    found = checks(result.stdout)
+    assert result.exit_code == 2
+    assert not found["policies", ""]["well"]
+    assert not found["ledger", ""]["well"]
+
+
+def test_a_fresh_folder_is_told_to_name_its_systems(onboard: Onboard, begun: Path) -> None:
+    assert begun.is_dir()
+
+    result = onboard("doctor")
+
+    assert result.exit_code == 0
+    assert "No system is configured" in result.stdout
+
+
+@pytest.mark.parametrize("system", ["github", "jira", "slack", "vault"])
+def test_each_credential_of_the_sandbox_has_what_it_needs_and_no_more(
+    onboard: Onboard, sandbox: SandboxClient, system: str
+) -> None:
+    found = checks(onboard("doctor", "--json", env=sandbox.env).stdout)
+
+    assert [found[system, purpose]["advice"] for purpose in ("reading", "writing")] == [[], []]
