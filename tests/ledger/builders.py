@@ -99,6 +99,7 @@ def onboarded() -> Story:
     return story
 
 
-def terms(person: str = MARTA, *, authority: str = "approval", policy: str = "f" * 64) -> dict[str, Json]:
+def terms(person: str = MARTA, *, authority: str = "approval", hazards: tuple[str, ...] = ()) -> dict[str, Json]:
     changes = [change(None, "push", person=person).json()]
-    return {"person": person, "authority": authority, "policy": policy, "changes": changes, "hazards": ["limit:github"]}
+    policy = "f" * 64
+    return {"person": person, "authority": authority, "policy": policy, "changes": changes, "hazards": list(hazards)}

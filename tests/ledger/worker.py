@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from onboard.ledger import Ledger, records
+from onboard.ledger import Leases, Ledger, records
 from onboard.model import OPERATOR
 
 
@@ -40,9 +40,10 @@ def die(ledger: Ledger, step: str) -> None:
     append(ledger, "1")
 
 
-def hold(ledger: Ledger, key: str) -> None:
-    """Hold a key until killed, saying when it is held."""
-    with ledger.leases.hold([key], "the other worker", ttl=600, wait=10):
+def hold(ledger: Ledger, key: str, at: str) -> None:
+    """Hold a key for ten minutes from `at` on, or until killed, saying when it is held."""
+    leases = Leases(ledger.database, lambda: datetime.fromisoformat(at))
+    with leases.hold([key], "the other worker", ttl=600, wait=0):
         sys.stdout.write("held\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -77,7 +77,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Proposals (the last), approvals and settlements by digest; by person the newest digest that needs an approval."""
+    """Proposals (the last), approvals and settlements by digest; the newest digest by person and authority."""
 
     proposals: Mapping[str, Proposal] = field(default_factory=dict)
     approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Decisions:
         return max(given, key=lambda found: found[0])[1] if given else None
 
     def unspent(self, digest: str) -> tuple[Approval, ...]:
-        """The approvals that count: given since the digest was last applied or refused."""
+        """The approvals that count: given since the digest was last settled."""
         return self.approvals_between(digest, self.last_settled(digest), None)
 
     def approvals_between(self, digest: str, after: int, before: int | None) -> tuple[Approval, ...]:
@@ -152,7 +152,7 @@ class Decisions:
         return tuple(a for a in given if a.entry > after and (before is None or a.entry < before))
 
     def last_settled(self, digest: str, before: int | None = None, how: str | None = None) -> int:
-        """The last entry (before another) by which a digest was applied or refused; 0 for never."""
+        """The last entry (before another) by which a digest was settled (`how`, if given); 0 for never."""
         known = self.settlements.get(digest, ())
         fits = [s.entry for s in known if (before is None or s.entry < before) and how in (None, s.how)]
         return max(fits, default=0)

@@ -153,8 +153,12 @@ class Register:
         return self._decisions.proposal(digest)
 
     def open_proposals(self) -> tuple[Proposal, ...]:
-        """What waits for an approval: each person's newest such proposal, unless settled, or the person is out."""
-        return tuple(proposal for proposal in self._decisions.open() if self.left(proposal.person) is None)
+        """What waits for somebody's word: each person's newest proposals, unless settled.
+
+        Grants for a person who is out are no longer asked for.
+        """
+        waiting = self._decisions.open()
+        return tuple(p for p in waiting if p.authority == "fact" or self.left(p.person) is None)
 
     def latest_proposal(self, person: str, authority: str) -> Proposal | None:
         """The newest proposal for a person under "fact" or "approval", settled or not."""
