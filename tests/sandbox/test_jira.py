@@ -257,6 +257,22 @@ def test_the_sdks_search_for_everybody_stops_at_the_first_page(start: Start) -> 
     assert len(raw(client, "get", "users/search", {"maxResults": 1000}).json()) == 121
 
 
+@pytest.mark.parametrize("label", ["write", "read", "person:lena"])
+def test_projects_come_as_a_list_and_in_pages(start: Start, label: str) -> None:
+    client = start("cloud").client(label)
+
+    page = raw(client, "get", "project/search", {"maxResults": 1}).json()
+
+    assert [project.key for project in client.projects()] == ["PAY", "OPS"]
+    assert ([project["key"] for project in page["values"]], page["total"], page["isLast"]) == (["PAY"], 2, False)
+    assert raw(client, "get", page["nextPage"].partition("/rest/api/3/")[2]).json()["values"][0]["key"] == "OPS"
+
+
+def test_one_name_where_a_list_belongs_is_refused(site: Site) -> None:
+    with refused(400, "Invalid request payload"):
+        raw(site.client(), "post", "project/PAY/role/10002", data=json.dumps({"user": "marta"}))
+
+
 def test_cloud_shows_an_address_to_its_owner_only_but_finds_by_it(start: Start) -> None:
     site = start("cloud")
 

@@ -134,7 +134,8 @@ class JiraSimulator:
         for version in versions:
             prefix = f"/rest/api/{version}"
             yield Route(f"{prefix}/serverInfo", self._server_info)
-            for (method, path), handler in (_BOTH | (_CLOUD if self._cloud else _DATA_CENTER)).items():
+            own = _CLOUD if self._cloud else _DATA_CENTER  # first, so that project/search is no project called search
+            for (method, path), handler in (own | _BOTH).items():
                 yield Route(f"{prefix}/{path}", self._endpoint(handler), methods=[method])
         if not self._cloud:
             page = "/secure/admin/user/EditUser.jspa"

@@ -189,7 +189,7 @@ def _named(call: Call, given: Any, *, adding: bool) -> Iterable[tuple[str, str, 
 
     Raises JiraError (404, on Data Center 410) where one of them doesn't exist, and for adding an inactive user.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Mapping) or any(isinstance(names, str) for names in given.values()):
         raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
     missing = 404 if call.cloud else 410
     for named in given.get("user") or ():
