@@ -147,7 +147,7 @@ class SandboxProcess:
             *(["--data", str(data)] if data else []),
             *(["--latency", str(latency_ms)] if latency_ms else []),
         ]
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the child runs
         self._child = subprocess.Popen(
             [sys.executable, "-m", "onboard.sandbox", "--json", *options],
             stdin=subprocess.DEVNULL,

@@ -87,8 +87,8 @@ class Sandbox:
 
     @property
     def world(self) -> World:
-        """The world that it started from."""
-        return self._kept.world
+        """The world whose starting state it began with or was last reset to."""
+        return self._kept.visited or self._kept.world
 
     @property
     def sockets(self) -> list[socket.socket]:
@@ -126,14 +126,15 @@ class Sandbox:
             self._store.write(name, simulator.state())
 
     def save_self(self) -> None:
-        """Keep ports, world and clock."""
+        """Keep ports, worlds and clock."""
         self._kept.offset_seconds = self.clock.offset.total_seconds()
         self._store.write("sandbox", self._kept.model_dump(mode="json"))
 
     async def reset(self, world: World | None) -> None:
-        """Back to the starting state of its world, or to that of another one; tokens of the same people stay."""
-        vault_differs = world is not None or self._proxy.touched
-        self._kept.world = world or self._kept.world
+        """To the starting state of its own world, or to that of another one; tokens of the same people stay."""
+        before, self._kept.visited = self.world, world
+        same = self.world == before
+        vault_differs = not same or self._proxy.touched
         self._kept.seeded = not vault_differs
         self.clock.offset = timedelta()
         self.faults.clear()
@@ -142,7 +143,7 @@ class Sandbox:
             self.save(name)
         self.save_self()
         if vault_differs:
-            await self._seed_vault(same_people=world is None)
+            await self._seed_vault(same_people=same)
             self.save_self()
         self.log.clear()
 

@@ -18,14 +18,16 @@ from onboard.sandbox.world import World
 
 
 class Kept(BaseModel):
-    """What the sandbox itself remembers: the key that tokens derive from (hex), ports, world and clock.
+    """What the sandbox itself remembers: the key that tokens derive from (hex), ports, worlds and clock.
 
+    `world` is the one that it was first started with, `visited` another one that a reset put in its place.
     `seeded` is False while OpenBao doesn't hold the world's starting state completely.
     """
 
     key: str
     ports: dict[str, int] = {}
     world: World
+    visited: World | None = None
     offset_seconds: float = 0.0
     seeded: bool = False
 
