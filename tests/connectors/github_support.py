@@ -1,0 +1,95 @@
+"""What the tests of GitHub share: names of the demo world, readings as tests compare them, a vendor with quirks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from onboard.connectors.base import Scope
+from onboard.connectors.github import GitHubReader
+from onboard.model import HoldingState, Reading, Resource
+
+ORG = Resource("github", "org", "acme")
+TEAM = Resource("github", "team", "acme/payments-engineers")
+REPO = Resource("github", "repo", "acme/docs")
+MARTA = "90001"
+MALLORY = "66666"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def on(reader: GitHubReader, resource: Resource) -> Reading:
+    return reader.read(Scope(frozenset({resource}))).of(resource)
+
+
+def held(reader: GitHubReader, resource: Resource, account: str = MARTA) -> list[tuple[str, HoldingState]]:
+    reading = on(reader, resource)
+    assert reading.unknown is None
+    return [(h.level, h.state) for h in reading.holdings if h.account == account]
+
+
+@contextmanager
+def vendor(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """A server that answers every request by `respond`; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            respond(self)
+
+        def do_PUT(self) -> None:
+            respond(self)
+
+        def do_DELETE(self) -> None:
+            respond(self)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def answer(
+    request: BaseHTTPRequestHandler, status: int, headers: dict[str, str] | None = None, body: bytes = b"{}"
+) -> None:
+    request.rfile.read(int(request.headers.get("content-length", 0)))
+    request.send_response(status)
+    for name, value in {**(headers or {}), "content-length": str(len(body))}.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(body)
+
+
+def crowded_world(size: int) -> dict[str, Any]:
+    """A world of so many people, all of them members, in one team, and collaborators of one repository."""
+    ids = [f"p{number:03}" for number in range(size)]
+    people = {
+        id_: {"name": id_, "email": f"{id_}@acme.example", "github": {"login": id_, "id": number}}
+        for number, id_ in enumerate(ids, start=1)
+    }
+    github = {
+        "org": "acme",
+        "members": ids,
+        "repos": [{"name": "docs", "collaborators": dict.fromkeys(ids, "push")}, {"name": "quiet"}],
+        "teams": [{"slug": "payments-engineers", "name": "Payments engineers", "members": ids}],
+    }
+    return {"people": people, "github": github}
+
+
+def demo_world() -> dict[str, Any]:
+    """The world that the other tests begin with."""
+    text = (files("onboard.sandbox") / "worlds" / "demo.yaml").read_text()
+    return dict(YAML(typ="safe").load(text))
