@@ -2,15 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
-from slack_sdk.scim import SCIMClient
 
 from onboard.errors import SystemFailed
 from onboard.sandbox.client import SandboxClient
@@ -18,52 +14,7 @@ from onboard.sandbox.core import Clock, Credentials
 from onboard.sandbox.slack import METHODS, SlackSimulator
 from onboard.sandbox.slack_state import BOT_USER, TEAM
 from onboard.sandbox.world import demo_world
-
-ADA, PIET, LENA = "U0ADA000001", "U0PIET00001", "U0LENA00001"
-MARTA, JONAS = "U0MARTA0001", "U0JONAS0001"
-NEWCOMER = "newcomer@nordwind.example"
-TOKENS = {"write": "bot_token", "admin": "admin_token", "read": "read_token"}
-
-
-class Workspace:
-    """The sandbox's Slack and the SDK's clients for it."""
-
-    def __init__(self, sandbox: SandboxClient) -> None:
-        self.sandbox = sandbox
-
-    def client(self, label: str = "write") -> WebClient:
-        settings = self.sandbox.slack
-        token = settings[TOKENS[label]] if label in TOKENS else self.sandbox.person(label).slack["token"]
-        return WebClient(token, base_url=settings["base_url"])
-
-    def channels(self, label: str = "write") -> dict[str, str]:
-        pages = self.client(label).conversations_list(types="public_channel,private_channel")
-        return {channel["name"]: channel["id"] for page in pages for channel in page["channels"]}
-
-    def members(self, channel: str) -> set[str]:
-        return set(self.client().conversations_members(channel=channel)["members"])
-
-    def usergroup(self, handle: str, include_disabled: bool = False) -> dict[str, Any]:
-        groups = self.client().usergroups_list(include_users=True, include_disabled=include_disabled)["usergroups"]
-        return next(dict(group) for group in groups if group["handle"] == handle)
-
-    def invite_guest(self, channel: str, **more: Any) -> None:
-        asked: dict[str, Any] = {"team_id": TEAM, "email": NEWCOMER, "channel_ids": [channel], "is_restricted": True}
-        self.client("admin").admin_users_invite(**asked | more)
-
-    def accept(self, person: str) -> list[str]:
-        return self.sandbox.accept(person, "slack")
-
-    def deactivate(self, person: str) -> None:
-        self.sandbox.delete_accounts(person, "slack")
-
-    def now(self) -> datetime:
-        return datetime.fromisoformat(self.sandbox.advance())
-
-    def held(self, person: str) -> set[tuple[str, str]]:
-        lines = self.sandbox.holdings(person)
-        return {(line["resource"], line["state"]) for line in lines if line["system"] == "slack"}
-
+from tests.sandbox.slack_workspace import ADA, JONAS, MARTA, PIET, Workspace, refused, world_with
 
 Start = Callable[[Mapping[str, Any]], Workspace]
 
@@ -81,31 +32,6 @@ def start(sandbox: SandboxClient) -> Iterator[Start]:
 @pytest.fixture
 def slack(sandbox: SandboxClient) -> Workspace:
     return Workspace(sandbox)
-
-
-@pytest.fixture
-def roomy(start: Start) -> Workspace:
-    """With a simulated human who has no Slack account yet."""
-    return start(world_with())
-
-
-def world_with(**kinds: str) -> dict[str, Any]:
-    """The demo world with somebody who has no Slack account yet, and people of other kinds where asked for."""
-    data = demo_world().model_dump()
-    data["people"]["newcomer"] = {"name": "Nele Comer", "email": NEWCOMER}
-    for person, kind in kinds.items():
-        data["people"][person]["slack"]["kind"] = kind
-    return data
-
-
-@contextmanager
-def refused(error: str) -> Iterator[dict[str, Any]]:
-    """What the SDK raises: Slack's word, and the whole answer to look into."""
-    answer: dict[str, Any] = {}
-    with pytest.raises(SlackApiError) as failure:
-        yield answer
-    answer.update(failure.value.response.data)
-    assert (answer["ok"], answer["error"]) == (False, error)
 
 
 # How it says no
@@ -316,117 +242,6 @@ def test_the_members_of_a_channel_come_page_by_page(slack: Workspace) -> None:
     pages = [page["members"] for page in client.conversations_members(channel=channel, limit=3)]
 
     assert [len(page) for page in pages] == [3, 1]
-
-
-# Accounts
-
-
-def test_a_deactivated_person_vanishes_from_channels_groups_and_look_ups(slack: Workspace) -> None:
-    slack.client().conversations_invite(channel=slack.channels()["payments-dev"], users=MARTA)
-    slack.client().usergroups_users_update(usergroup=slack.usergroup("payments-engineers")["id"], users=[ADA, MARTA])
-
-    settings = slack.sandbox.slack
-    scim = SCIMClient(settings["admin_token"], base_url=settings["scim_base_url"])
-    assert scim.delete_user(MARTA).status_code == 200
-
-    assert slack.held("marta") == set()
-    assert MARTA not in slack.members(slack.channels()["payments-dev"])
-    with refused("users_not_found"):
-        slack.client().users_lookupByEmail(email="marta@nordwind.example")
-    [listed] = [user for user in slack.client().users_list()["members"] if user["id"] == MARTA]
-    assert listed["deleted"] is True
-    assert "is_restricted" not in listed
-    with refused("account_inactive"):
-        slack.client("marta").auth_test()
-
-
-def test_an_invited_guest_is_in_nothing_until_they_accept(roomy: Workspace) -> None:
-    channel = roomy.channels()["payments-dev"]
-    roomy.invite_guest(channel)
-
-    guest = roomy.client().users_lookupByEmail(email=NEWCOMER)["user"]
-    assert (guest["is_invited_user"], guest["is_restricted"]) == (True, True)
-    assert guest["id"] not in roomy.members(channel)
-    assert roomy.held("newcomer") == {("channel:payments-dev", "invited")}
-
-    assert roomy.accept("newcomer") == ["slack:workspace:acme", "slack:channel:payments-dev"]
-    assert guest["id"] in roomy.members(channel)
-    assert roomy.held("newcomer") == {("channel:payments-dev", "active")}
-    assert roomy.accept("newcomer") == []
-
-
-def test_an_expired_invitation_cannot_be_accepted_but_sent_again(roomy: Workspace) -> None:
-    channel = roomy.channels()["payments-dev"]
-    roomy.invite_guest(channel)
-    with refused("already_in_team_invited_user"):
-        roomy.invite_guest(channel)
-
-    roomy.sandbox.advance(days=31)
-
-    assert roomy.accept("newcomer") == []
-    assert roomy.held("newcomer") == {("channel:payments-dev", "expired")}
-    roomy.invite_guest(channel)
-    assert roomy.held("newcomer") == {("channel:payments-dev", "invited")}
-
-
-def test_a_withdrawn_invitation_cannot_be_accepted(roomy: Workspace) -> None:
-    roomy.invite_guest(roomy.channels()["payments-dev"])
-    guest = roomy.client().users_lookupByEmail(email=NEWCOMER)["user"]["id"]
-
-    roomy.client("admin").admin_users_remove(team_id=TEAM, user_id=guest)
-
-    assert roomy.accept("newcomer") == []
-    with refused("user_already_deleted"):
-        roomy.client("admin").admin_users_remove(team_id=TEAM, user_id=guest)
-    with refused("user_disabled"):
-        roomy.invite_guest(roomy.channels()["payments-dev"])
-
-
-def test_a_guests_account_ends_when_its_time_is_up(roomy: Workspace) -> None:
-    channel, admin = roomy.channels()["payments-dev"], roomy.client("admin")
-    end = roomy.now() + timedelta(days=10)
-    roomy.invite_guest(channel, guest_expiration_ts=end.timestamp())
-    roomy.accept("newcomer")
-    guest = roomy.client().users_lookupByEmail(email=NEWCOMER)["user"]["id"]
-
-    later = end + timedelta(days=10)
-    admin.admin_users_setExpiration(team_id=TEAM, user_id=guest, expiration_ts=int(later.timestamp()))
-    roomy.sandbox.advance(days=11)
-    assert guest in roomy.members(channel)
-    roomy.sandbox.advance(days=10)
-    assert guest not in roomy.members(channel)
-    with refused("user_is_already_deleted"):
-        admin.admin_users_setExpiration(user_id=guest, expiration_ts=0)
-
-
-def test_admin_methods_name_what_is_wrong_with_their_arguments(slack: Workspace) -> None:
-    admin, channel = slack.client("admin"), slack.channels()["payments-dev"]
-
-    with refused("user_is_not_a_guest"):
-        admin.admin_users_setExpiration(user_id=MARTA, expiration_ts=0)
-    with refused("already_in_team"):
-        slack.invite_guest(channel, email="marta@nordwind.example")
-    with refused("failed_to_validate_channels"):
-        slack.invite_guest("C0NOWHERE")
-    with refused("failed_to_validate_expiration"):
-        slack.invite_guest(channel, guest_expiration_ts=slack.now().timestamp() - 1)
-    with refused("team_not_found"):
-        slack.invite_guest(channel, team_id="T0OTHER")
-    with refused("not_allowed_token_type"):
-        slack.client().admin_users_session_reset(user_id=MARTA)
-    assert admin.admin_users_session_reset(user_id=MARTA)["ok"]
-
-
-def test_admin_users_list_keeps_deactivated_people_apart(slack: Workspace) -> None:
-    slack.deactivate("marta")
-    admin = slack.client("admin")
-
-    gone = [user["id"] for user in admin.admin_users_list(team_id=TEAM, is_active=False)["users"]]
-    active = {user["id"] for page in admin.admin_users_list(team_id=TEAM, limit=4) for user in page["users"]}
-
-    assert gone == [MARTA]
-    assert {ADA, JONAS, BOT_USER} <= active
-    assert MARTA not in active
 
 
 # The rest
