@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from onboard.connectors.base import Scope
 from onboard.connectors.github import GitHubReader
@@ -71,25 +68,3 @@ def answer(
         request.send_header(name, value)
     request.end_headers()
     request.wfile.write(body)
-
-
-def crowded_world(size: int) -> dict[str, Any]:
-    """A world of so many people, all of them members, in one team, and collaborators of one repository."""
-    ids = [f"p{number:03}" for number in range(size)]
-    people = {
-        id_: {"name": id_, "email": f"{id_}@acme.example", "github": {"login": id_, "id": number}}
-        for number, id_ in enumerate(ids, start=1)
-    }
-    github = {
-        "org": "acme",
-        "members": ids,
-        "repos": [{"name": "docs", "collaborators": dict.fromkeys(ids, "push")}, {"name": "quiet"}],
-        "teams": [{"slug": "payments-engineers", "name": "Payments engineers", "members": ids}],
-    }
-    return {"people": people, "github": github}
-
-
-def demo_world() -> dict[str, Any]:
-    """The world that the other tests begin with."""
-    text = (files("onboard.sandbox") / "worlds" / "demo.yaml").read_text()
-    return dict(YAML(typ="safe").load(text))

@@ -11,7 +11,8 @@ from onboard.connectors.base import Scope
 from onboard.connectors.github import GitHubReader
 from onboard.model import Resource
 from onboard.sandbox.client import SandboxClient
-from tests.connectors.github_support import ORG, REPO, TEAM, crowded_world, demo_world, now
+from tests.connectors.github_support import ORG, REPO, TEAM, now
+from tests.connectors.worlds import crowded_world, demo_world
 
 QUIET = Resource("github", "repo", "acme/quiet")
 
