@@ -121,7 +121,7 @@ class _Fold:
         stint = self._stint(engagement)
         match record.name:
             case "started":
-                stint.start(record.fact, anew=stint.gone or self.left is not None)
+                stint.start(record.fact, anew=stint.gone)
                 self.left = None
                 self.removals = [r for r in self.removals if r.name != "left" or r.engagement not in (None, engagement)]
             case "advanced":
