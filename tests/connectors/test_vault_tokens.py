@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from datetime import UTC, datetime
-
 import hvac
 import pytest
 from pydantic import SecretStr
@@ -12,15 +9,9 @@ from pydantic import SecretStr
 from onboard.connectors.base import Scope
 from onboard.connectors.vault import VaultReader, VaultWriter, vault_login, whoami
 from onboard.errors import NotAuthorised, SystemFailed
-from onboard.model import Account, Resource
+from onboard.model import Account
 from onboard.sandbox.client import SandboxClient
-
-LOGIN = Resource("vault", "login", "userpass")
-GROUP = Resource("vault", "group", "payments-dev")
-
-
-def clock() -> datetime:
-    return datetime.now(UTC)
+from tests.connectors.vault_house import GROUP, LOGIN, clock, nowhere
 
 
 def reading(sandbox: SandboxClient, token: str) -> VaultReader:
@@ -29,12 +20,6 @@ def reading(sandbox: SandboxClient, token: str) -> VaultReader:
 
 def writing(sandbox: SandboxClient, token: str) -> VaultWriter:
     return VaultWriter("vault", sandbox.vault["addr"], SecretStr(sandbox.vault[token]), None, clock)
-
-
-def nowhere() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 def test_an_approver_is_known_by_a_login_of_their_own(sandbox: SandboxClient) -> None:
