@@ -19,6 +19,7 @@ $(READY): requirements-dev.txt pyproject.toml
 	$(if $(PYTHON),,$(error No Python 3.11 or newer was found. Install one, or name it: make PYTHON=/path/to/python3.11))
 	@echo "Setting up $(VENV) with $(PYTHON); this takes a minute."
 	@$(PYTHON) -m venv $(VENV)
+	@# --no-deps: the lock is complete, and pip before 23.3 loses the pins of packages with extras in hash mode
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
