@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pydantic import SecretStr
 
@@ -12,16 +10,15 @@ from onboard.connectors.github import GitHubReader
 from onboard.model import Resource
 from onboard.sandbox.client import SandboxClient
 from tests.connectors.github_support import ORG, REPO, TEAM, now
-from tests.connectors.worlds import crowded_world, demo_world
+from tests.connectors.worlds import crowded_world
 
 QUIET = Resource("github", "repo", "acme/quiet")
 
 
 @pytest.fixture
-def crowd(sandbox: SandboxClient) -> Iterator[SandboxClient]:
+def crowd(sandbox: SandboxClient) -> SandboxClient:
     sandbox.reset(crowded_world(230))
-    yield sandbox
-    sandbox.reset(demo_world())
+    return sandbox
 
 
 @pytest.fixture

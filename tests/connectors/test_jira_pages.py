@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -12,7 +11,7 @@ from onboard.connectors.jira_client import Deployment
 from onboard.model import Account, AccountState
 from onboard.sandbox.client import SandboxClient
 from tests.connectors.jira_support import GROUP, PROJECT, Site, as_bot
-from tests.connectors.worlds import crowded_world, demo_world
+from tests.connectors.worlds import crowded_world
 
 
 @pytest.fixture(params=["cloud", "data-center"])
@@ -26,10 +25,9 @@ def marta(site: Site) -> Account:
 
 
 @pytest.fixture
-def crowd(sandbox: SandboxClient) -> Iterator[SandboxClient]:
+def crowd(sandbox: SandboxClient) -> SandboxClient:
     sandbox.reset(crowded_world(130))
-    yield sandbox
-    sandbox.reset(demo_world())
+    return sandbox
 
 
 def test_a_group_is_read_to_its_last_page_inactive_members_included(site: Site, crowd: SandboxClient) -> None:

@@ -1,17 +1,8 @@
-"""Worlds that tests of connectors begin with, ready for the sandbox's reset."""
+"""Worlds for the sandbox's reset that its own world is too small for."""
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
-
-from ruamel.yaml import YAML
-
-
-def demo_world() -> dict[str, Any]:
-    """The world that every sandbox begins with."""
-    text = (files("onboard.sandbox") / "worlds" / "demo.yaml").read_text()
-    return dict(YAML(typ="safe").load(text))
 
 
 def crowded_world(size: int) -> dict[str, Any]:
