@@ -25,7 +25,7 @@ from onboard.sandbox.faults import Faults
 from onboard.sandbox.github import GitHubSimulator
 from onboard.sandbox.jira import JiraSimulator
 from onboard.sandbox.middleware import Gate, RequestLog, Target
-from onboard.sandbox.openbao import OpenBao
+from onboard.sandbox.openbao import OpenBao, end_stale
 from onboard.sandbox.openbao_proxy import OpenBaoProxy
 from onboard.sandbox.ready import ready_line
 from onboard.sandbox.slack import SlackSimulator
@@ -67,6 +67,7 @@ class Sandbox:
         self._kept = store.opened(options.world, default=demo_world())
         self.clock = Clock(timedelta(seconds=self._kept.offset_seconds))
         self.log, self.faults, self.connections = RequestLog(), Faults(), Connections()
+        end_stale(store.folder / "openbao")
         self._sockets = {name: self._listener(name) for name in (*OURS, *OPENBAO_PORTS)}
         self._bao = OpenBao(
             store.folder / "openbao", self.port("openbao"), self.port("openbao-cluster"), durable=not store.temporary
@@ -201,7 +202,7 @@ class Sandbox:
 
     def _listener(self, name: str) -> socket.socket:
         """A socket bound to the port kept for that name, or to any free one. Raises BadInput where it is taken."""
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         port = self._kept.ports.get(name, 0)
         try:
