@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from onboard.sandbox.client import SandboxClient
 from tests.cli.conftest import Onboard, person
 
 VENDOR = """\
@@ -128,3 +129,21 @@ def test_who_is_assigned_is_listed_with_role_and_phase(onboard: Onboard, manifes
     listed = onboard("person", "list").stdout
 
     assert "backend-engineer in payments (not started)" in listed
+
+
+def test_a_manifest_that_changes_for_somebody_who_has_started_is_reconciled_at_once(
+    onboard: Onboard, manifests: Manifests, sandbox: SandboxClient
+) -> None:
+    onboard("person", "set", "marta", "--github=marta-nw")
+    onboard("engagement", "load", manifests.vendor, manifests.engagement)
+    assert onboard("record", "marta", "nda_signed", env=sandbox.env).exit_code in (0, 6)
+    started = onboard("start", "marta", env=sandbox.env)
+    assert started.exit_code == 6, started.output
+    manifests.edit("ends: 2027-03-31", "ends: 2027-02-28")
+
+    changed = onboard("engagement", "load", manifests.engagement, env=sandbox.env)
+
+    assert changed.exit_code == 6, changed.output
+    assert changed.stdout.startswith("1 of 1 manifest changed anything.")
+    assert "until 2027-02-28 (engagement)" in changed.stdout
+    assert sandbox.writes() == []

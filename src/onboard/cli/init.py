@@ -76,5 +76,5 @@ def init(
     shutil.copytree(starter_policies(), policies)
     with file.open("x", encoding="utf-8") as written:
         written.write(TEMPLATE)
-    output.say(f"Wrote {file} and {policies}{'/'}, the starter policies. Both are meant for git; secrets are not.")
+    output.say(f"Wrote {file} and {policies}/, the starter policies. Both are meant for git; secrets are not.")
     output.next_step(f"name your systems in {file}, set their credentials, then: onboard doctor")
