@@ -50,7 +50,7 @@ def test_the_reading_token_looks_everywhere_and_changes_nothing(sandbox: Sandbox
         lambda: reader.secrets.identity.create_or_update_entity_by_name("marta", disabled=True),
         lambda: reader.secrets.identity.create_or_update_group_by_name("payments-dev", member_entity_ids=[]),
         lambda: reader.auth.token.revoke_accessor(reader.auth.token.list_accessors()["data"]["keys"][0]),
-        lambda: reader.secrets.kv.v2.read_secret_version("payments/dev/db"),
+        lambda: reader.secrets.kv.v2.read_secret_version("payments/dev/db", raise_on_deleted_version=True),
     )
     for write in refused:
         with pytest.raises(hvac.exceptions.Forbidden):
@@ -62,7 +62,7 @@ def test_the_writing_token_reads_no_secret_and_writes_no_policy_or_login(sandbox
 
     assert "secret/data/data/*" in writer.sys.read_acl_policy("outsourced-data-read")["data"]["policy"]
     refused: tuple[Callable[[], object], ...] = (
-        lambda: writer.secrets.kv.v2.read_secret_version("payments/dev/db"),
+        lambda: writer.secrets.kv.v2.read_secret_version("payments/dev/db", raise_on_deleted_version=True),
         lambda: writer.sys.create_or_update_acl_policy("outsourced-data-read", 'path "*" { capabilities = ["sudo"] }'),
         lambda: writer.auth.userpass.create_or_update_user("marta", password="mine"),
         lambda: writer.auth.token.create(policies=["root"]),
@@ -75,7 +75,7 @@ def test_the_writing_token_reads_no_secret_and_writes_no_policy_or_login(sandbox
 def test_group_membership_opens_and_closes_secrets_to_a_live_token(sandbox: SandboxClient) -> None:
     marta = login(sandbox, "marta")
     with pytest.raises(hvac.exceptions.Forbidden):
-        marta.secrets.kv.v2.read_secret_version("payments/dev/db")
+        marta.secrets.kv.v2.read_secret_version("payments/dev/db", raise_on_deleted_version=True)
 
     # the login made an entity for marta already; the group takes that one
     entity = marta.auth.token.lookup_self()["data"]["entity_id"]
@@ -89,7 +89,7 @@ def test_group_membership_opens_and_closes_secrets_to_a_live_token(sandbox: Sand
     name = identity.read_entity(entity)["data"]["name"]
     identity.create_or_update_entity_by_name(name, disabled=True)
     with pytest.raises(hvac.exceptions.Forbidden):
-        marta.secrets.kv.v2.read_secret_version("payments/dev/db")
+        marta.secrets.kv.v2.read_secret_version("payments/dev/db", raise_on_deleted_version=True)
 
 
 def test_the_writer_revokes_the_tokens_of_one_login(sandbox: SandboxClient) -> None:

@@ -200,8 +200,8 @@ class SandboxProcess:
                 raise SystemFailed("sandbox", f"it wasn't ready within {PATIENCE:.0f} seconds")
         line = self._child.stdout.readline()
         if not line:
-            self._child.wait(PATIENCE)
-            raise SystemFailed("sandbox", f"it ended before it was ready: {self._close()}")
+            code = self._child.wait(PATIENCE)
+            raise SystemFailed("sandbox", f"it ended before it was ready, with exit code {code}: {self._close()}")
         return dict(json.loads(line))
 
     def _close(self) -> str:

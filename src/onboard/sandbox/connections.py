@@ -15,8 +15,9 @@ class Connections:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
 
     def drop(self, scope: Scope) -> None:
-        """Close the connection on which that request came."""
-        self._open[tuple(scope["client"])].close()
+        """Close the connection on which that request came, unless the client has closed it already."""
+        if transport := self._open.get(tuple(scope["client"])):
+            transport.close()
 
     def protocol(self) -> type[asyncio.Protocol]:
         """Uvicorn's HTTP protocol, keeping account here."""

@@ -67,7 +67,7 @@ class OpenBao:
     """The child process over its folder: configuration, the unseal key (0600), log, pid, and if durable its storage."""
 
     def __init__(self, folder: Path, port: int, cluster_port: int, *, durable: bool) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
         self._durable = durable
         self._ports = (port, cluster_port)
         self._child: subprocess.Popen[bytes] | None = None
@@ -80,12 +80,11 @@ class OpenBao:
         return self._root_token
 
     async def start(self) -> None:
-        """Start it, end one that an earlier sandbox left behind, and wait until it is unsealed and active.
+        """Start it and wait until it is unsealed and active.
 
         Raises SystemFailed, with the end of its log, where it doesn't come up within `PATIENCE` seconds.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _end_stale(self._folder)
         keys = await self._launched()
         self._root_token = keys["root_token"]
         await self._answer("PUT", "/v1/sys/unseal", {"key": keys["keys"][0]})
@@ -176,20 +175,25 @@ class OpenBao:
         raise SystemFailed(VAULT, f"OpenBao {state} ({problem}). The end of {log}:\n{tail}")
 
 
-def _end_stale(folder: Path) -> None:
+def end_stale(folder: Path) -> None:
     """End a server that still runs over this folder because its sandbox died without taking it along."""
-    file = folder / "pid"
+    file = folder.resolve() / "pid"
     if not file.exists():
         return
-    pid = int(file.read_text() or 0)
-    if pid and _runs_over(pid, folder):
+    pid, config = int(file.read_text() or 0), str(file.with_name("config.hcl"))
+    if config in _command(pid):
         os.kill(pid, signal.SIGKILL)
-        while _runs_over(pid, folder):
+        while config in _command(pid):
             time.sleep(0.01)
     file.unlink()
 
 
-def _runs_over(pid: int, folder: Path) -> bool:
-    """Whether that process is a server with this folder's configuration."""
-    command = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return str(folder / "config.hcl") in command.stdout
+def _command(pid: int) -> str:
+    """The command line of a process; empty where there is none."""
+    if not Path("/proc/self/cmdline").exists():
+        listed = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return listed.stdout
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
