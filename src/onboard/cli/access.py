@@ -86,9 +86,7 @@ def _held_rows(services: Services, held: Iterable[Held], *, by_person: bool) -> 
         whose = context.name(services, one.person) if one.person else f"{holding.handle} (bound to nobody)"
         first = (holding.resource.system, what(holding.resource)) if by_person else (whose,)
         state = "" if holding.state == "active" else holding.state
-        why = (
-            f"until {grant.limit.until} ({grant.limit.what}), {grant.warrants[0].source}" if grant else "not by policy"
-        )
+        why = f"until {grant.limit.until}, {grant.warrants[0].source.short}" if grant else "not by policy"
         rows.append((*first, holding.level, state, why))
     return rows
 

@@ -53,37 +53,56 @@ def advance(person: Person, engagement: Engagement = None, as_json: Json = False
     """Bring a person into the next phase, if its gate is open. Exit 6 with what is missing if it isn't."""
     from onboard.lifecycle import gates
 
-    flow = _next_flow(person, engagement) if context.prefect_api() else ""
+    flow = _next_flow(person, engagement) if context.prefect_api() else None
     _phase(flow, person, engagement, as_json, gates.advance)
 
 
-def _next_flow(person: str, engagement: str | None) -> str:
-    """The flow that leads out of the phase that a person is in."""
-    from onboard.lifecycle.gates import assignment_of
+def _next_flow(person: str, engagement: str | None) -> str | None:
+    """The flow that leads out of the phase that a person is in; None where nothing is to be run for it.
+
+    Raises Waiting where the gate is shut, as taking the step here would.
+    """
+    from onboard.lifecycle.gates import assignment_of, require_open
     from onboard.lifecycle.standing import register_of
     from onboard.model import Phase
 
+    flows = {None: "discovery", Phase.DISCOVERY: "tooling-setup", Phase.TOOLING_SETUP: "ramp-up"}
     with context.services() as services:
-        who = context.person(services, person)
-        phase = assignment_of(register_of(services), who, engagement).phase
-    return {None: "discovery", Phase.DISCOVERY: "tooling-setup"}.get(phase, "ramp-up")
+        register = register_of(services)
+        assignment = assignment_of(register, context.person(services, person), engagement)
+        if assignment.phase is Phase.FULL_OPERATION:
+            return None
+        require_open(services, register, assignment)
+    return flows.get(assignment.phase, "ramp-up")
 
 
-def _phase(flow: str, person: str, engagement: str | None, as_json: bool, step: Callable[..., Report]) -> None:
-    if not context.prefect_api():
+def _phase(flow: str | None, person: str, engagement: str | None, as_json: bool, step: Callable[..., Report]) -> None:
+    """Take a step through its flow's deployment where a Prefect API is configured, else in this process."""
+    if flow is None or not context.prefect_api():
         run(lambda s: step(s, context.person(s, person), engagement, context.actor(s)), as_json)
         return
     from onboard.flows.dispatch import dispatch
 
     with context.services() as services:
-        parameters = {
-            "person": context.person(services, person),
-            "engagement": engagement,
-            "requested_by": context.actor(services).id,
-        }
-    code, message = dispatch(flow, parameters, timeout=FOLLOW)
-    output.emit_json({"exit_code": code, "message": message}) if as_json else output.say(message)
+        who, actor = context.person(services, person), context.actor(services).id
+    parameters = {"person": who, "engagement": engagement, "requested_by": actor}
+    code, message = dispatch(flow, parameters, timeout=FOLLOW, say=lambda text: output.say(text, stderr=True))
+    plans = _open_plans(who)
+    if as_json:
+        output.emit_json({"person": who, "message": message, "open": plans, "exit_code": code})
+    else:
+        output.say(message)
+        for digest in plans[:1]:
+            output.next_step(f"onboard approve {digest[:8]}")
     output.leave(code)
+
+
+def _open_plans(person: str) -> list[str]:
+    """The digests of a person's open plans."""
+    from onboard.cli import render
+
+    with context.ledger() as ledger:
+        return [proposal.digest for proposal in render.register(ledger).open_proposals() if proposal.person == person]
 
 
 @app.command("record")

@@ -13,7 +13,20 @@ import typer
 from typer.core import TyperGroup
 
 import onboard
-from onboard.cli import access, doctor, engagement, init, ledger, lifecycle, output, person, plans, policy, sandbox
+from onboard.cli import (
+    access,
+    demo,
+    doctor,
+    engagement,
+    init,
+    ledger,
+    lifecycle,
+    output,
+    person,
+    plans,
+    policy,
+    sandbox,
+)
 from onboard.errors import OnboardError
 
 REPORT_TO = "the people who maintain onboard for you, or its issue tracker"
@@ -56,7 +69,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    """What is taken before any command."""
 
 
 app.add_typer(init.app)
@@ -68,6 +81,7 @@ app.add_typer(person.app, name="person")
 app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.command("demo")(demo.demo)
 app.command("sandbox")(sandbox.sandbox)
 
 

@@ -20,12 +20,10 @@ Names = Callable[[str], str]
 def show_report(report: Report, register: Register, names: Names) -> None:
     """A report, person by person: the lines, the counts, what waits for whom, and the next command."""
     plan = report.plan
-    age = "now"
-    digests = ", ".join(part.digest[:8] for part in report.open) or "is empty"
-    systems = count(len(plan.observed), "system")
-    say(
-        f"Plan {digests} for {count(len(plan.people), 'person', 'people')}, {systems} read {age}   policies {plan.policy[:7]}"
-    )
+    digests = ", ".join(part.digest[:8] for part in report.open)
+    heading = f"Plan {digests} for" if digests else "Looked at"
+    read = f"{count(len(plan.observed), 'system')} read just now"
+    say(f"{heading} {count(len(plan.people), 'person', 'people')}, {read}   policies {plan.policy[:7]}")
     for person in plan.people:
         lines = [row.cells() for row in rows(report, person)]
         say()
@@ -36,7 +34,7 @@ def show_report(report: Report, register: Register, names: Names) -> None:
     say()
     say(f"  {summary(report)}")
     for part in report.open:
-        _show_open(part, register, names)
+        _show_open(part, names)
     _show_waiting(report, names)
     _show_certificate(report)
     _show_next(report, register)
@@ -61,7 +59,7 @@ def _until(report: Report, person: str) -> str:
     return f"   until {limit.until} ({limit.what})" if limit else ""
 
 
-def _show_open(part: Part, register: Register, names: Names) -> None:
+def _show_open(part: Part, names: Names) -> None:
     for hazard in part.hazards:
         say(f"  {'Refused' if hazard.blocking else 'Hazard'} {hazard.name}: {hazard.message}")
     for need in part.needs:
@@ -88,9 +86,8 @@ def _show_certificate(report: Report) -> None:
 
 def _show_next(report: Report, register: Register) -> None:
     if report.failed:
-        next_step(
-            f"onboard plan --person {report.failed[0].change.person[:10]}  (then apply again: it goes on where it stopped)"
-        )
+        person = report.failed[0].change.person[:10]
+        next_step(f"onboard plan --person {person}, then apply again: it goes on where it stopped")
     elif report.open:
         part = report.open[0]
         known = {proposal.digest for proposal in register.open_proposals()}
@@ -112,7 +109,7 @@ def show_review(found: Review, names: Names) -> None:
     say(f"Access review {found.at:%Y-%m-%d %H:%M} UTC · {count(found.people, 'outsourced engineer')} · {read}")
     say(f"  new {found.new} · still open {found.still_open} · resolved {found.resolved}")
     lines = [
-        (f.severity, f.kind, names(f.person) if f.person else f.handle, f"{f.resource} {f.level}", f.message)
+        (f.severity, f.kind, names(f.person) if f.person else f.handle, f"{f.level} on {f.resource}: {f.message}")
         for f in found.findings
     ]
     if lines:
