@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +75,19 @@ def test_kill_9_leaves_no_openbao_and_a_restart_goes_on_where_it_was(tmp_path: P
         assert requests.get(f"{second.vault['addr']}/v1/sys/health", timeout=10).json()["initialized"]
         with pytest.raises(SystemFailed, match="Another sandbox runs on"):
             SandboxProcess(data=data)
+
+
+def test_a_dead_openbao_is_named_where_it_is_missed(tmp_path: Path, world: Path) -> None:
+    data = tmp_path / "data"
+    with SandboxProcess(world, data) as sandbox:
+        os.kill(int((data / "openbao" / "pid").read_text()), signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while (answer := requests.get(f"{sandbox.vault['addr']}/v1/sys/health", timeout=10)).ok:
+            assert time.monotonic() < deadline
+
+        assert (answer.status_code, "OpenBao doesn't answer" in answer.text) == (502, True)
+        with pytest.raises(SystemFailed, match="OpenBao doesn't answer"):
+            sandbox.holdings()
 
 
 def test_a_folder_of_another_world_is_not_taken_over(tmp_path: Path, world: Path) -> None:

@@ -91,9 +91,13 @@ class OpenBao:
         await self._until_active()
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """One request as root; its JSON, None for 204 and 404. Raises SystemFailed for any other refusal."""
+        """One request as root; its JSON, None for 204 and 404. Raises SystemFailed for a refusal and for silence."""
         headers = {"X-Vault-Token": self.root_token}
-        answer = await self.client.request(method, f"/v1/{path}", json=body, headers=headers)
+        try:
+            answer = await self.client.request(method, f"/v1/{path}", json=body, headers=headers)
+        except httpx.TransportError as error:
+            message = f"the sandbox's OpenBao doesn't answer ({error!r}); start the sandbox again"
+            raise SystemFailed(VAULT, message, uncertain=True) from error
         if answer.status_code == 404:
             return None
         if answer.is_error:
