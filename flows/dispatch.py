@@ -2,40 +2,109 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
 from onboard.flows.running import STATES
-from prefect.client.schemas.objects import FlowRun
-from prefect.deployments import run_deployment
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, State, WorkPoolStatus
 from prefect.exceptions import ObjectNotFound
 
 from onboard.errors import BadInput, SystemFailed
 
-#: Every flow is deployed under this name, as prefect.yaml says: `discovery/onboard`.
-DEPLOYMENT = "onboard"
+#: Every flow is deployed under this name, and run by the workers of this pool, as prefect.yaml says.
+DEPLOYMENT = POOL = "onboard"
+#: Seconds between two looks at a run, and until it is asked whether anybody is there to take it up.
+LOOK_EVERY = 0.5
+TAKEN_UP_WITHIN = 5.0
+DEPLOY = f"prefect work-pool create {POOL} --type process; prefect --no-prompt deploy --all"
 
 
-def dispatch(flow: str, parameters: dict[str, Any], *, timeout: float) -> tuple[int, str]:
-    """Run a flow's deployment and wait for its end: our exit code, and the state's name with its message.
+def dispatch(
+    flow: str, parameters: Mapping[str, Any], *, timeout: float, say: Callable[[str], None]
+) -> tuple[int, str]:
+    """Run a flow's deployment and follow it: our exit code, and what came of it. `say` is told each change of state.
 
-    Raises BadInput where it isn't deployed, SystemFailed where it didn't end within `timeout` seconds or ended in a
-    state that isn't one of ours (crashed, cancelled).
+    Exit code 1 is a run that failed without one of our states: a fault. Raises BadInput where the flow isn't deployed
+    as this onboard knows it, SystemFailed where Prefect doesn't answer, where the run crashed or was cancelled, and
+    where it hasn't ended within `timeout` seconds: it goes on then.
     """
-    try:
-        run = run_deployment(f"{flow}/{DEPLOYMENT}", parameters=parameters, timeout=timeout, poll_interval=1)
-    except ObjectNotFound as error:
-        raise BadInput.one(f"Flow {flow} isn't deployed. Deploy it: prefect --no-prompt deploy --all") from error
-    return _outcome(run)
+    with _answers(flow), get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"{flow}/{DEPLOYMENT}")
+        run = client.create_flow_run_from_deployment(deployment.id, parameters=dict(parameters))
+        say(f"Prefect runs {flow} as {run.id}.")
+        return _outcome(_followed(client, run, time.monotonic() + timeout, say))
+
+
+def _followed(client: SyncPrefectClient, run: FlowRun, deadline: float, say: Callable[[str], None]) -> FlowRun:
+    """The run as it is at its end, or at the deadline."""
+    shown, asked = None, time.monotonic() + TAKEN_UP_WITHIN
+    while True:
+        state = run.state
+        if state and state.name != shown:
+            shown = state.name
+            say(f"  {state.timestamp:%H:%M:%S}  {shown}")
+        if (state and state.is_final()) or time.monotonic() >= deadline:
+            return run
+        if state and state.is_scheduled() and time.monotonic() >= asked:
+            asked = deadline
+            if waits := _untaken(client, run):
+                say(waits)
+        time.sleep(LOOK_EVERY)
+        run = client.read_flow_run(run.id)
+
+
+def _untaken(client: SyncPrefectClient, run: FlowRun) -> str | None:
+    """Why nobody takes a run up, with the way out; None where a worker is there and only has to come to it."""
+    name = run.work_pool_name or POOL
+    pool = client.read_work_pool(name)
+    if pool.is_paused:
+        return f"  The work pool {name} is paused. Let it go on: prefect work-pool resume {name}"
+    if pool.status is not WorkPoolStatus.READY:
+        return f"  No worker is there for the work pool {name}. Start one: prefect worker start --pool {name}"
+    return None
 
 
 def _outcome(run: FlowRun) -> tuple[int, str]:
-    state = run.state
+    state: State[Any] | None = run.state
     if state is None or not state.is_final():
-        name = state.name if state else "unknown"
-        raise SystemFailed(
-            "prefect", f"run {run.name} is {name} and goes on by itself: see prefect flow-run inspect {run.id}"
-        )
+        where = state.name if state else "unknown"
+        reason = f"the run is still {where} and goes on by itself: prefect flow-run inspect {run.id}"
+        raise SystemFailed("prefect", reason)
+    told = f"{run.name}: {state.name}. {state.message or ''}".strip()
     codes = {name: code for code, name in STATES.items()}
-    if state.name not in codes:
-        raise SystemFailed("prefect", f"run {run.name} ended {state.name}: see prefect flow-run logs {run.id}")
-    return codes[state.name], f"{run.name}: {state.name}. {state.message or ''}".strip()
+    if state.name in codes:
+        return codes[state.name], told
+    if state.is_failed():
+        return 1, f"{told}\nIts log: prefect flow-run logs {run.id}"
+    raise SystemFailed(
+        "prefect", f"the run ended {state.name}, so what it did is uncertain. Run it again: that is safe."
+    )
+
+
+@contextmanager
+def _answers(flow: str) -> Iterator[None]:
+    """What Prefect's own errors mean here. Its address stays out: it may carry a password."""
+    try:
+        yield
+    except ObjectNotFound:
+        raise BadInput.one(f"The flow {flow} isn't deployed. Deploy it, from onboard's folder: {DEPLOY}") from None
+    except httpx.HTTPStatusError as error:
+        raise _answered(flow, error.response.status_code) from None
+    except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
+        raise SystemFailed(
+            "prefect",
+            f"its API doesn't answer ({type(error).__name__}). Check PREFECT_API_URL, or start it: prefect server start"
+            "\nTo do without Prefect, unset PREFECT_API_URL. Doing it again is safe.",
+        ) from None
+
+
+def _answered(flow: str, status: int) -> BadInput | SystemFailed:
+    if status in (401, 403):
+        return SystemFailed("prefect", f"its API answered {status}. Set PREFECT_API_AUTH_STRING to its credentials.")
+    if status in (409, 422):
+        return BadInput.one(f"The flow {flow} was deployed from another version of onboard. Deploy it again: {DEPLOY}")
+    return SystemFailed("prefect", f"its API answered {status}. Doing it again is safe.")
