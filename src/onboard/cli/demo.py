@@ -15,6 +15,7 @@ FOLDER = Path(".demo")
 
 
 def demo(
+    command_line: typer.Context,
     seed: Annotated[
         int | None, typer.Option(help="Draws the cast and the tampering; without it another each time.")
     ] = None,
@@ -28,7 +29,7 @@ def demo(
     began = time.monotonic()
     say(f"onboard demo, seed {seed}: simulated GitHub, Jira and Slack, a real OpenBao, a Prefect server, on loopback.")
     with stage(folder.absolute()) as ready:
-        right = Story(ready, random.Random(seed)).tell()  # noqa: S311 - draws a story, protects nothing
+        right = Story(ready, random.Random(seed), command_line.find_root().command).tell()  # noqa: S311 - draws a story, protects nothing
     say()
     say(f"That took {time.monotonic() - began:.0f} s. The same again: onboard demo --seed {seed}")
     say()

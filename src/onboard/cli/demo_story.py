@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from onboard.cli import context
 from onboard.cli.demo_stage import Stage
@@ -32,12 +33,21 @@ PHASES = (
 )
 
 
+class Command(Protocol):
+    """The command line itself, as Typer made it."""
+
+    def main(self, args: list[str], prog_name: str, *, standalone_mode: bool) -> int | None:
+        """Run with these words; the exit code."""
+        ...
+
+
 class Story:
     """Three engineers of one vendor, cast by what `draw` draws."""
 
-    def __init__(self, stage: Stage, draw: random.Random) -> None:
+    def __init__(self, stage: Stage, draw: random.Random, onboard: Command) -> None:
         self.stage = stage
         self.draw = draw
+        self.onboard = onboard
         self.today = datetime.now(UTC).date()
         self.roles = dict(zip(ENGINEERS, draw.sample(ROLES, len(ROLES)), strict=True))
         self.mover, self.leaver, self.stayer = draw.sample(ENGINEERS, 3)
@@ -57,10 +67,10 @@ class Story:
     def arrive(self) -> None:
         """People from a roster, the engagement from a manifest."""
         act("A vendor arrives", "People come from a roster; vendor and engagement are a file for git, naming only ids.")
-        run("person", "import", self._roster())
+        self.run("person", "import", self._roster())
         with context.ledger() as ledger:
             self.ids = {who: ledger.people.find(self.person(who).email)[0] for who in (*COMPANY, *ENGINEERS, LEAD)}
-        run("engagement", "load", self._manifest())
+        self.run("engagement", "load", self._manifest())
 
     def person(self, who: str) -> Person:
         """Somebody of the sandbox's."""
@@ -74,7 +84,7 @@ class Story:
             for fact in facts:
                 self.record(engineer, fact)
             self.flow(number, engineer)
-        run("plan", "--person", ENGINEERS[number % len(ENGINEERS)])
+        self.run("plan", "--person", ENGINEERS[number % len(ENGINEERS)])
         self.approve()
         say("Approved; the same flows again, which now apply. Each engineer accepts the invitations.")
         for engineer in ENGINEERS:
@@ -86,7 +96,7 @@ class Story:
         lasting = {"nda_signed": 210, "security_training": 120}
         until = ["--until", f"{self.today + timedelta(days=lasting[fact])}"] if fact in lasting else []
         with contextlib.redirect_stdout(io.StringIO()):
-            command("record", engineer, fact, *until)
+            self.command("record", engineer, fact, *until)
 
     def flow(self, number: int, engineer: str) -> None:
         """A flow run in this process, recorded by the Prefect server."""
@@ -111,7 +121,7 @@ class Story:
                 if waiting:
                     say(f"{self.person(approver).name} logs in to Vault and finds {len(waiting)} in the inbox.")
                 for digest in waiting:
-                    run("approve", digest)
+                    self.run("approve", digest)
 
     @contextlib.contextmanager
     def logged_in(self, who: str) -> Iterator[None]:
@@ -132,10 +142,10 @@ class Story:
         name, was = self.person(self.mover).name, self.roles[self.mover]
         role = self.draw.choice([role for role in ROLES if role != was])
         act(f"{name} changes role", f"From {was} to {role}: what the old role gave goes at once, the new one waits.")
-        run("change-role", self.mover, role)
+        self.run("change-role", self.mover, role)
         self.approve()
         self.roles[self.mover] = role
-        run("plans")
+        self.run("plans")
         self._apply_open()
 
     def _apply_open(self) -> None:
@@ -144,14 +154,14 @@ class Story:
 
             digests = [proposal.digest[:8] for proposal in register_of(services).open_proposals()]
         for digest in digests:
-            run("apply", digest)
+            self.run("apply", digest)
 
     def leave(self) -> None:
         """An offboarding, and what an ordinary reading finds of the person afterwards."""
         name = self.person(self.leaver).name
         act(f"{name} leaves", "Everything goes, everywhere, whoever granted it, and is read back.")
-        run("offboard", self.leaver, "--yes")
-        run("access", self.leaver)
+        self.run("offboard", self.leaver, "--yes")
+        self.run("access", self.leaver)
 
     def tamper(self) -> bool:
         """Changes behind the tool's back, and a review that has to find them all and nothing else."""
@@ -167,7 +177,7 @@ class Story:
         done = tamper(scene, self.draw)
         for change in done:
             say(f"  {change.told}")
-        run("review")
+        self.run("review")
         expected = sorted(each for change in done for each in change.expected)
         found = sorted(self._review())
         right = not before and found == expected
@@ -191,9 +201,22 @@ class Story:
         """Who holds what now, and whether the ledger is whole."""
         act("Who holds what", "Read from the systems, each with the policy line behind it.")
         for engineer in (self.stayer, self.mover):
-            run("access", engineer)
-        run("explain", self.stayer, "jira:project:PAY")
-        run("ledger", "verify")
+            self.run("access", engineer)
+        self.run("explain", self.stayer, "jira:project:PAY")
+        self.run("ledger", "verify")
+
+    def run(self, *words: str) -> None:
+        """Show a command as it would be typed, and run it. Raises as `command`."""
+        shown = [Path(word).name if Path(word).is_absolute() else word for word in words]
+        say(f"$ onboard {' '.join(shown)}", style="bold")
+        self.command(*words)
+        say()
+
+    def command(self, *words: str) -> None:
+        """Run a command in this process. Raises SystemFailed unless it ends done, with findings, or waiting."""
+        code = self.onboard.main(list(words), prog_name="onboard", standalone_mode=False)
+        if code not in (None, 0, 4, 6):
+            raise SystemFailed("demo", f"onboard {words[0]} ended with exit code {code}")
 
     def _roster(self) -> str:
         path = self.stage.folder / "roster.csv"
@@ -253,23 +276,3 @@ def act(title: str, told: str) -> None:
     say(f"== {title} ==", style="bold")
     say(told)
     say()
-
-
-def run(*words: str) -> None:
-    """Show a command as it would be typed, and run it. Raises SystemFailed where it ends other than done or waiting."""
-    shown = [
-        Path(word).name if "/" in word and Path(word).is_absolute() else word[:10] if word.startswith("p-") else word
-        for word in words
-    ]
-    say(f"$ onboard {' '.join(shown)}", style="bold")
-    command(*words)
-    say()
-
-
-def command(*words: str) -> None:
-    """Run a command in this process. Raises SystemFailed unless it ends done (0), with findings (4) or waiting (6)."""
-    from onboard.cli.main import app
-
-    code = app(list(words), prog_name="onboard", standalone_mode=False)
-    if code not in (None, 0, 4, 6):
-        raise SystemFailed("demo", f"onboard {words[0]} ended with exit code {code}")
