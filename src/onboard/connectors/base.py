@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from onboard.model import Account, Kind, Observation, Receipt, Resource
+from onboard.model import Account, Holding, Kind, Observation, Receipt, Resource
 
 #: Seconds until a call is given up: shorter than any lease that is held around it.
 TIMEOUT = 10.0
@@ -33,6 +34,39 @@ class Health:
     missing: tuple[str, ...] = ()
     excess: tuple[str, ...] = ()
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """Something that a system, its tier or our credential can or can't do; None: it couldn't be told."""
+
+    name: str
+    available: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unverifiable:
+    """A kind of access that nobody but its holder can see, why, and how long it may still live (None: without end)."""
+
+    what: str
+    reason: str
+    longest: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """What one account still holds, read again by every route.
+
+    `routes` are those that were read completely: what isn't in `remaining` is verified gone on them. `unknown` names
+    the routes that couldn't be read, with the reason.
+    """
+
+    at: datetime
+    routes: tuple[str, ...]
+    remaining: tuple[Holding, ...] = ()
+    unverifiable: tuple[Unverifiable, ...] = ()
+    unknown: tuple[tuple[str, str], ...] = ()
 
 
 class Reader(Protocol):
