@@ -130,7 +130,7 @@ class Writer(Protocol):
         ...
 
     def cut_off(self, account: Account) -> Sequence[Receipt]:
-        """Pull every lever on the account, the coarsest first, without reading first. Raises as above, after trying all."""
+        """Pull every lever on the account, coarsest first, without reading first. Raises as above, after trying all."""
         ...
 
     def health(self) -> Health:
