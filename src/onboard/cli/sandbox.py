@@ -22,6 +22,10 @@ def sandbox(
         ),
     ] = None,
     latency: Annotated[int, typer.Option(min=0, metavar="MS", help="Milliseconds before each answer.")] = 0,
+    generate: Annotated[
+        str | None,
+        typer.Option(metavar="SIZES", help="A world of that size instead: people=10000,repos=1000,teams=200,…"),
+    ] = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON once ready, with every address and token.")
     ] = False,
@@ -37,4 +41,4 @@ def sandbox(
         raise BadInput.one(
             f"The sandbox needs {error.name}. Install it with: pip install 'onboard[sandbox]'"
         ) from error
-    start(world, data, latency, json_output=json_output)
+    start(world, data, latency, generate, json_output=json_output)

@@ -140,11 +140,18 @@ class SandboxClient:
 class SandboxProcess:
     """A sandbox as a child process, which dies with this one. Use it as a context manager, or stop it yourself."""
 
-    def __init__(self, world: Path | None = None, data: Path | None = None, latency_ms: int = 0) -> None:
+    def __init__(
+        self,
+        world: Path | None = None,
+        data: Path | None = None,
+        latency_ms: int = 0,
+        generate: str | None = None,
+    ) -> None:
         """Start it and wait until it is ready. Raises SystemFailed with what it said where it ends before that."""
         options: Iterable[str] = [
             *(["--world", str(world)] if world else []),
             *(["--data", str(data)] if data else []),
+            *(["--generate", generate] if generate is not None else []),
             *(["--latency", str(latency_ms)] if latency_ms else []),
         ]
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the child runs
