@@ -1,0 +1,143 @@
+"""One Prefect server for all these tests, and a company whose engineers nobody has started yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hvac
+import pytest
+from typer.testing import CliRunner, Result
+
+from onboard.cli.main import app
+from onboard.sandbox.client import SandboxClient
+from tests.flows.prefect_server import Prefect, server
+
+PEOPLE = ("ada", "piet", "lena", "viktor", "marta")
+MANIFEST = """\
+vendor:
+  id: nordwind
+  name: Nordwind
+  contract: {{starts: 2026-01-01, ends: 2099-12-31}}
+engagement:
+  id: payments
+  name: Payments
+  vendor: nordwind
+  model: staff-augmentation
+  classification: confidential
+  starts: 2026-01-01
+  ends: 2099-12-31
+  sponsor: {ada}
+  product_owner: {piet}
+  company_lead: {lena}
+  vendor_lead: {viktor}
+  people:
+    - {{person: {marta}, role: backend-engineer}}
+"""
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    with server(tmp_path_factory.mktemp("prefect")) as started:
+        yield started
+
+
+@pytest.fixture
+def prefect(prefect_server: Prefect) -> Iterator[Prefect]:
+    """The server, as the one that flows called in this process report to; without heartbeats, which take a second."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
+
+    with temporary_settings(
+        {
+            PREFECT_API_URL: prefect_server.url,
+            PREFECT_HOME: prefect_server.folder,
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        }
+    ):
+        yield prefect_server
+
+
+@dataclass(frozen=True)
+class Company:
+    """Acme with its engagement loaded: what people there do, in few words."""
+
+    sandbox: SandboxClient
+    ids: dict[str, str]
+    env: dict[str, str]
+
+    @property
+    def marta(self) -> str:
+        """The engineer's person id."""
+        return self.ids["marta"]
+
+    def onboard(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
+        """The command line in this process."""
+        return CliRunner().invoke(app, arguments, env=env)
+
+    def record(self, *facts: str) -> None:
+        for fact in facts:
+            result = self.onboard("record", self.marta, fact)
+            assert result.exit_code in (0, 6), result.output
+
+    def approve(self) -> None:
+        """Whoever may approves what is open, by their own Vault login; approved in full, it is applied."""
+        for who in ("ada", "piet"):
+            login = self.sandbox.person(who).vault
+            vault = hvac.Client(url=self.sandbox.vault["addr"], token="")
+            answer = vault.auth.userpass.login(login["username"], login["password"], use_token=False)
+            token = {"VAULT_TOKEN": answer["auth"]["client_token"]}
+            for proposal in json.loads(self.onboard("inbox", "--json", env=token).stdout):
+                result = self.onboard("approve", proposal["digest"], env=token)
+                assert result.exit_code in (0, 3, 5, 6), result.output
+
+    def entries(self) -> int:
+        """How many entries the journal has."""
+        return int(json.loads(self.onboard("ledger", "verify", "--json").stdout)["count"])
+
+    def held(self, system: str) -> set[str]:
+        """What the engineer holds there, as the sandbox sees it."""
+        return {
+            f"{line['resource']} {line['level']}" for line in self.sandbox.holdings("marta") if line["system"] == system
+        }
+
+
+@pytest.fixture
+def company(sandbox: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
+    env = {**sandbox.env, "ONBOARD_LEDGER_URL": f"sqlite:///{tmp_path / 'ledger.db'}", "HOME": str(tmp_path)}
+    for name in ("VAULT_TOKEN", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    company = Company(sandbox, {}, env)
+    roster = [["name", "email", "github", "jira", "slack", "vault"], *(_line(sandbox, who) for who in PEOPLE)]
+    (tmp_path / "roster.csv").write_text("\n".join(map(",".join, roster)), encoding="utf-8")
+    assert company.onboard("person", "import", "roster.csv").exit_code == 0
+    known = {one["email"]: one["id"] for one in json.loads(company.onboard("person", "list", "--json").stdout)}
+    company.ids.update({who: known[sandbox.person(who).email] for who in PEOPLE})
+    (tmp_path / "payments.yaml").write_text(MANIFEST.format(**company.ids), encoding="utf-8")
+    loaded = company.onboard("engagement", "load", "payments.yaml")
+    assert loaded.exit_code == 0, loaded.output
+    return company
+
+
+def _line(sandbox: SandboxClient, who: str) -> list[str]:
+    person = sandbox.person(who)
+    handles = (person.github["login"], person.jira["account_id"], person.email, person.vault["username"])
+    return [person.name, person.email, *map(str, handles)]
+
+
+def secrets_of(sandbox: SandboxClient) -> Iterator[str]:
+    """Every token and password of the sandbox's."""
+    yield from _strings(sandbox.ready, {"token", "read_token", "bot_token", "admin_token", "root_token", "password"})
+
+
+def _strings(tree: Any, keys: set[str]) -> Iterator[str]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _strings(value, keys)
+        elif key in keys:
+            yield str(value)
