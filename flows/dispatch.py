@@ -12,14 +12,15 @@ from onboard.flows.running import STATES
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, WorkPoolStatus
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Pending
 
 from onboard.errors import BadInput, SystemFailed
 
 #: Every flow is deployed under this name, and run by the workers of this pool, as prefect.yaml says.
 DEPLOYMENT = POOL = "onboard"
-#: Seconds between two looks at a run, and until it is asked whether anybody is there to take it up.
+#: Seconds between two looks at a run, and between two questions whether anybody is there to take it up.
 LOOK_EVERY = 0.5
-TAKEN_UP_WITHIN = 5.0
+ASK_EVERY = 3.0
 DEPLOY = f"prefect work-pool create {POOL} --type process; prefect --no-prompt deploy --all"
 
 
@@ -41,31 +42,32 @@ def dispatch(
 
 def _followed(client: SyncPrefectClient, run: FlowRun, deadline: float, say: Callable[[str], None]) -> FlowRun:
     """The run as it is at its end, or at the deadline."""
-    shown, asked = None, time.monotonic() + TAKEN_UP_WITHIN
+    shown, told, asked = "", "", time.monotonic()
     while True:
-        state = run.state
-        if state and state.name != shown:
+        state = run.state or Pending()
+        if state.name and state.name != shown:
             shown = state.name
-            say(f"  {state.timestamp:%H:%M:%S}  {shown}")
-        if (state and state.is_final()) or time.monotonic() >= deadline:
+            say(f"  {state.timestamp:%H:%M:%S} UTC  {shown}")
+        if state.is_final() or time.monotonic() >= deadline:
             return run
-        if state and state.is_scheduled() and time.monotonic() >= asked:
-            asked = deadline
-            if waits := _untaken(client, run):
-                say(waits)
+        if state.is_scheduled() and time.monotonic() - asked >= ASK_EVERY:
+            asked = time.monotonic()
+            if (waits := _untaken(client, run)) not in ("", told):
+                told = waits
+                say(told)
         time.sleep(LOOK_EVERY)
         run = client.read_flow_run(run.id)
 
 
-def _untaken(client: SyncPrefectClient, run: FlowRun) -> str | None:
-    """Why nobody takes a run up, with the way out; None where a worker is there and only has to come to it."""
+def _untaken(client: SyncPrefectClient, run: FlowRun) -> str:
+    """Why nobody takes a run up, with the way out; empty where a worker is there and only has to come to it."""
     name = run.work_pool_name or POOL
     pool = client.read_work_pool(name)
     if pool.is_paused:
         return f"  The work pool {name} is paused. Let it go on: prefect work-pool resume {name}"
-    if pool.status is not WorkPoolStatus.READY:
-        return f"  No worker is there for the work pool {name}. Start one: prefect worker start --pool {name}"
-    return None
+    if pool.status is WorkPoolStatus.READY and run.state_name != "Late":
+        return ""
+    return f"  No worker of the work pool {name} takes it up. Start one: prefect worker start --pool {name}"
 
 
 def _outcome(run: FlowRun) -> tuple[int, str]:

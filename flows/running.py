@@ -18,6 +18,8 @@ from typing import Annotated, Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -47,6 +49,9 @@ RequestedBy = Annotated[
 #: The name of the state that a run ends in, by exit code: what came of it, at a glance.
 STATES = {0: "Done", 2: "BadInput", 3: "Refused", 4: "Findings", 5: "SystemFailed", 6: "Waiting"}
 ENDED_WELL = frozenset({0, 4, 6})
+
+#: Seconds in which logs and events, each, are sent at the end.
+FLUSHED_WITHIN = 10.0
 
 
 class Fault(Exception):
@@ -185,3 +190,12 @@ def _story(report: Report, person: str) -> Iterator[str]:
         yield from (f"\nHazard {hazard.name}: {hazard.message}" for hazard in part.hazards)
     for _, fact in report.waiting:
         yield f"\nLacks {fact}: `onboard record {person[:10]} {fact}`"
+
+
+def flush() -> None:
+    """Send what Prefect's client in this process still holds back, before its server is stopped.
+
+    At the process's end it would otherwise try for a minute to reach a server that isn't there any more.
+    """
+    APILogWorker.drain_all(timeout=FLUSHED_WITHIN)
+    EventsWorker.drain_all(timeout=FLUSHED_WITHIN)

@@ -52,6 +52,7 @@ def test_a_system_that_cannot_be_read_is_unknown_and_nothing_is_changed_there(
     prefect: Prefect, company: Company
 ) -> None:
     company.record("nda_signed")
+    run("discovery", company.marta)
     company.sandbox.fault("jira", "forbidden")
 
     state = run("discovery", company.marta)
@@ -109,7 +110,7 @@ def test_a_fault_of_ours_fails_the_run_without_its_text(
 
         return concluded(step, "faulty", person, "operator")
 
-    state = faulty(company.marta, return_state=True)
+    state: Any = faulty(company.marta, return_state=True)
 
     assert (state.name, state.is_failed()) == ("Failed", True)
     assert re.search(r"KeyError at test_flows.py:\d+\. That is a fault of onboard's", state.message)
