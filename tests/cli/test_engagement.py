@@ -102,9 +102,9 @@ def test_loading_the_same_manifests_again_changes_nothing(onboard: Onboard, mani
 
     again = onboard("engagement", "load", manifests.vendor, manifests.engagement)
 
-    assert first.stdout.startswith("2 of 2 manifests changed anything.")
+    assert first.stdout.startswith("2 manifests loaded.")
     assert first.stdout.endswith("Next: onboard start --engagement payments\n")
-    assert again.stdout.startswith("0 of 2 manifests changed anything.")
+    assert again.stdout.startswith("Nothing changed: 2 manifests as on record.")
     assert entries(onboard) == loaded
 
 
@@ -144,6 +144,6 @@ def test_a_manifest_that_changes_for_somebody_who_has_started_is_reconciled_at_o
     changed = onboard("engagement", "load", manifests.engagement, env=sandbox.env)
 
     assert changed.exit_code == 6, changed.output
-    assert changed.stdout.startswith("1 of 1 manifest changed anything.")
+    assert changed.stdout.startswith("1 manifest loaded.")
     assert "until 2027-02-28 (engagement)" in changed.stdout
     assert sandbox.writes() == []

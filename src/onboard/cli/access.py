@@ -12,6 +12,7 @@ from onboard.cli.lifecycle import Person
 from onboard.cli.output import Json
 
 if TYPE_CHECKING:
+    from onboard.ledger import Register
     from onboard.review.holdings import Explanation, Held, Holdings
     from onboard.wiring import Services
 
@@ -24,6 +25,7 @@ ResourceName = Annotated[str, typer.Argument(help="A resource, such as github:re
 def review(as_json: Json = False) -> None:
     """Compare what everybody holds on every system with what they should. Exit 4 with findings; changes nothing."""
     from onboard.cli import view
+    from onboard.lifecycle.standing import register_of
     from onboard.review.access import review as access_review
 
     with context.services() as services:
@@ -32,7 +34,7 @@ def review(as_json: Json = False) -> None:
             findings = [{**_plain(f), "resource": str(f.resource)} for f in found.findings]
             output.emit_json({**_plain(found), "findings": findings, "exit_code": found.exit_code})
         else:
-            view.show_review(found, context.names(services))
+            view.show_review(found, register_of(services), context.names(services))
         output.leave(found.exit_code)
 
 
@@ -44,14 +46,33 @@ def _plain(value: Any) -> dict[str, Any]:
 
 @app.command("access")
 def access(person: Person, as_json: Json = False) -> None:
-    """Everything that a person holds now, read from the systems: since which policy line, and until when."""
+    """Everything that a person holds now, read from the systems: by which policy line, and until when."""
     from onboard.review.holdings import held_by
 
     with context.services() as services:
         who = context.person(services, person)
         found = held_by(services, who)
-        heading = f"{context.name(services, who)} holds {output.count(len(found.held), 'grant')}."
-        _show(services, found, heading, as_json, by_person=True)
+        _show(services, found, _holds(services, who, found), as_json, by_person=True)
+
+
+def _holds(services: Services, person: str, found: Holdings) -> str:
+    """Who it is, then `Holds 7 rights on 4 systems, 3 not accepted yet`, or that it is nothing."""
+    from onboard.cli.view import headline
+    from onboard.lifecycle.standing import register_of
+
+    register = register_of(services)
+    who = headline(register, context.names(services), person)
+    systems = ", ".join(sorted(register.bindings(person))) or "no system, where no account is bound"
+    if not found.held:
+        nothing = "nothing that could be read" if found.unknown else "nothing"
+        return f"{who}\nHolds {nothing} on {systems}."
+    where = output.count(len({one.holding.resource.system for one in found.held}), "system")
+    return f"{who}\nHolds {output.count(len(found.held), 'right')} on {where}{_pending(found)}."
+
+
+def _pending(found: Holdings) -> str:
+    invited = sum(one.holding.state != "active" for one in found.held)
+    return f", {invited} not accepted yet" if invited else ""
 
 
 @app.command("who")
@@ -61,34 +82,56 @@ def who(resource: ResourceName, as_json: Json = False) -> None:
     from onboard.review.holdings import held_on
 
     with context.services() as services:
-        found = held_on(services, Resource.parse(resource))
-        _show(services, found, f"{output.count(len(found.held), 'account')} on {resource}.", as_json, by_person=False)
+        asked = Resource.parse(resource)
+        found = held_on(services, asked)
+        heading = f"{output.count(len(found.held), 'right')} held on {asked}{_pending(found)}."
+        _show(services, found, "" if found.unknown else heading, as_json, by_person=False)
 
 
 def _show(services: Services, found: Holdings, heading: str, as_json: bool, *, by_person: bool) -> None:
+    code = 5 if found.unknown else 0
     if as_json:
-        unknown = [{"what": name, "reason": reason} for name, reason in found.unknown]
-        output.emit_json({"held": [_held_json(held) for held in found.held], "unknown": unknown})
+        unknown = [{"resource": name, "reason": reason} for name, reason in found.unknown]
+        held = [_held_json(held) for held in _sorted(found.held)]
+        output.emit_json({"held": held, "unknown": unknown, "exit_code": code})
     else:
-        output.say(heading)
+        if heading:
+            output.say(heading)
         output.table(_held_rows(services, found.held, by_person=by_person))
-        for name, reason in found.unknown:
-            output.say(f"  ? {name}: could not be read ({reason})")
-    output.leave(5 if found.unknown else 0)
+        output.table([("?", name, f"could not be read: {reason}") for name, reason in found.unknown])
+        if any(":" not in name for name, _ in found.unknown):
+            output.next_step("onboard doctor")
+    output.leave(code)
+
+
+def _sorted(held: Iterable[Held]) -> list[Held]:
+    return sorted(held, key=lambda one: (one.holding.resource, one.holding.handle, one.holding.level))
 
 
 def _held_rows(services: Services, held: Iterable[Held], *, by_person: bool) -> list[tuple[str, ...]]:
+    from onboard.lifecycle.standing import register_of
     from onboard.lifecycle.story import what
 
+    name, register = context.names(services), register_of(services)
     rows = []
-    for one in sorted(held, key=lambda h: (h.holding.resource, h.holding.handle)):
-        holding, grant = one.holding, one.grant
-        whose = context.name(services, one.person) if one.person else f"{holding.handle} (bound to nobody)"
+    for one in _sorted(held):
+        holding = one.holding
+        whose = name(one.person) if one.person else holding.handle
         first = (holding.resource.system, what(holding.resource)) if by_person else (whose,)
         state = "" if holding.state == "active" else holding.state
-        why = f"until {grant.limit.until}, {grant.warrants[0].source.short}" if grant else "not by policy"
-        rows.append((*first, holding.level, state, why))
+        rows.append((*first, holding.level, state, _why(register, one)))
+    if not any(row[-2] for row in rows):
+        rows = [(*row[:-2], row[-1]) for row in rows]
     return rows
+
+
+def _why(register: Register, one: Held) -> str:
+    """Until when and by which line; else whether policies have a say at all: they rule outsourced engineers."""
+    if one.grant:
+        return f"until {one.grant.limit.until}, {one.grant.warrants[0].source.short}"
+    if one.person is None:
+        return "an account bound to nobody"
+    return "not by policy" if register.assignments(one.person) else "not outsourced"
 
 
 def _held_json(held: Held) -> dict[str, Any]:
@@ -125,20 +168,24 @@ def _tell(services: Services, found: Explanation) -> None:
     name = context.name(services, found.person)
     levels = ", ".join(f"{h.level}{'' if h.state == 'active' else f' ({h.state})'}" for h in found.held)
     if found.unknown:
-        output.say(f"What {name} holds on {found.resource} could not be read: {found.unknown}")
+        output.prose(f"What {name} holds on {found.resource} could not be read: {found.unknown}", indent=0)
     else:
-        ends = f", until {found.grants[0].limit.until} ({found.grants[0].limit.what})" if found.grants else ""
+        ends = f",\nuntil {found.grants[0].limit.until} ({found.grants[0].limit.what})" if found.grants else ""
         output.say(f"{name} holds {levels or 'nothing'} on {found.resource}{ends if levels else ''}.")
     output.say()
-    output.table([*_policy_rows(services, found), *_history_rows(services, found)])
-    for reason in found.against:
-        output.say(f"  stands against it: {reason}")
+    against = [("not yet" if found.grants else "why not", _named(text, found, name)) for text in found.against]
+    output.table([*_policy_rows(services, found), *against, *_history_rows(services, found)])
     if found.grants:
         needs = "".join(f", {need} lapses" for need in found.needs)
         output.say()
-        output.say(
-            f"Would end at once if: the role or phase changes, the engagement or contract ends, the sponsor leaves{needs}."
+        output.prose(
+            "Would end at once if: the role or phase changes, the engagement or contract ends, the sponsor"
+            f" leaves{needs}."
         )
+
+
+def _named(reason: str, found: Explanation, name: str) -> str:
+    return reason.replace(found.person, name)
 
 
 def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]]:
@@ -148,10 +195,7 @@ def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]
             rows.append(("role", f"{warrant.role} in {warrant.engagement}: {grant.level}, {warrant.source}"))
             reached = f", after {warrant.after}" if warrant.after else ""
             rows.append(
-                (
-                    "phase",
-                    f"carried from {warrant.phase} on{reached}; until {warrant.limit.until} ({warrant.limit.what})",
-                )
+                ("phase", f"from {warrant.phase} on{reached}; until {warrant.limit.until} ({warrant.limit.what})")
             )
     for need, fact in found.needs.items():
         end = f"until {fact.until}" if fact.until else "without end"
@@ -160,23 +204,21 @@ def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]
 
 
 def _history_rows(services: Services, found: Explanation) -> list[tuple[str, str]]:
+    from onboard.cli.render import moment
+
+    name = context.names(services)
     rows = []
     for episode in found.history:
         intent = episode.intent
         for approval in episode.approvals:
-            who = context.name(services, approval.actor.id)
-            rows.append(
-                (
-                    "approved",
-                    f"{who} ({approval.as_role}, {approval.actor.authenticated_by}) {approval.at:%Y-%m-%d %H:%M} UTC, plan {approval.digest[:8]}",
-                )
-            )
+            by = f"{name(approval.actor.id)} ({approval.as_role}, {approval.actor.authenticated_by})"
+            rows.append(("approved", f"{by} {moment(approval.at)}, plan {approval.digest[:8]}"))
         verb = f"granted {intent.change.after}" if intent.change.after else f"revoked {intent.change.before}"
         answer = intent.outcome.receipt.status if intent.outcome and intent.outcome.receipt else intent.result
         entries = (
             f"ledger entries {intent.seq}–{intent.outcome.entry}" if intent.outcome else f"ledger entry {intent.seq}"
         )
-        rows.append(("receipt", f"{verb} {intent.at:%Y-%m-%d %H:%M} UTC: {answer} ({entries})"))
+        rows.append(("receipt", f"{verb} {moment(intent.at)}: {answer} ({entries})"))
     return rows
 
 
@@ -187,6 +229,7 @@ def _explanation_json(found: Explanation) -> dict[str, Any]:
         "person": found.person,
         "resource": str(found.resource),
         "unknown": found.unknown,
+        "exit_code": 5 if found.unknown else 0,
         "held": [{"level": h.level, "state": h.state, "via": h.via} for h in found.held],
         "grants": [{"level": g.level, "warrants": [warrant_terms(w) for w in g.warrants]} for g in found.grants],
         "against": list(found.against),

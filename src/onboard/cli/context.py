@@ -95,6 +95,11 @@ def name(services: Services, person: str) -> str:
     return render.name(services.ledger.people, person)
 
 
+def short(services: Services, person: str) -> str:
+    """The beginning of a person's id by which it can be typed here."""
+    return render.short(person, services.ledger.people.all())
+
+
 def names(services: Services) -> Callable[[str], str]:
     """Everybody's name as this reader may see it, read once; whoever isn't known is shown by the id's beginning."""
     profiles = services.ledger.people.all()

@@ -36,13 +36,33 @@ def load(
         changed = _changed(before, manifests)
         if changed:
             ledger.journal.append_many(changed, actor=OPERATOR, at=context.clock())
-        people = _affected(before, render.register(ledger), manifests)
+        after = render.register(ledger)
+        people = _affected(before, after, manifests)
     total = len(manifests.vendors) + len(manifests.engagements)
-    output.say(f"{len(changed)} of {output.count(total, 'manifest')} changed anything.")
+    output.say(_loaded(len(changed), total))
     if changed and people:
         _reconcile(people)
-    elif manifests.engagements:
-        output.next_step(f"onboard start --engagement {manifests.engagements[0].id}")
+    elif waits := _not_started(after, manifests):
+        output.next_step(f"onboard start --engagement {waits}")
+
+
+def _loaded(changed: int, total: int) -> str:
+    if not changed:
+        return f"Nothing changed: {output.count(total, 'manifest')} as on record."
+    same = f", {total - changed} as on record" if total > changed else ""
+    return f"{output.count(changed, 'manifest')} loaded{same}."
+
+
+def _not_started(register: Register, manifests: Manifests) -> str | None:
+    """The first of these engagements in which somebody hasn't started."""
+    return next(
+        (
+            one.id
+            for one in manifests.engagements
+            if any(register.started(line.person, one.id) is None for line in one.staffing)
+        ),
+        None,
+    )
 
 
 def _changed(register: Register, manifests: Manifests) -> list[Record]:
@@ -105,7 +125,9 @@ def show(engagement: Annotated[str, typer.Argument(help="Its id.")], as_json: Js
 
 def _show(ledger: Ledger, register: Register, found: Engagement) -> None:
     def named(people: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
-        return [(what, render.name(ledger.people, person), render.short(person)) for what, person in people]
+        return [
+            (what, render.name(ledger.people, person), render.short(person, register.people)) for what, person in people
+        ]
 
     vendor = register.vendors[found.vendor]
     output.say(f"{found.name} ({found.id})", style="bold")

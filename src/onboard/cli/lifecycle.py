@@ -6,17 +6,18 @@ deployment; everything else runs here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onboard.cli import context, output
+from onboard.cli import context, output, preview
 from onboard.cli.output import Json
 
 if TYPE_CHECKING:
+    from onboard.ledger import Register
     from onboard.lifecycle.reconciling import Report
     from onboard.wiring import Services
 
@@ -145,8 +146,9 @@ def offboard(person: Person, engagement: Engagement = None, yes: Yes = False, as
 
     with context.services() as services:
         who = context.person(services, person)
-        what = f"their access in {engagement}" if engagement else "all their access on every system"
-        _confirm(services, who, f"Takes from {context.name(services, who)} {what}.", yes=yes)
+        if not yes:
+            preview.before_offboarding(services, who, engagement)
+            preview.confirm(services, who)
         conclude(services, offboarding.offboard(services, who, engagement, context.actor(services)), as_json)
 
 
@@ -159,11 +161,12 @@ def cutoff(person: Person, yes: Yes = False, as_json: Json = False) -> None:
 
     with context.services() as services:
         who = context.person(services, person)
-        _confirm(services, who, f"Cuts off {context.name(services, who)} on every system, now.", yes=yes)
+        if not yes:
+            preview.before_cutting_off(services, who)
+            preview.confirm(services, who)
         cut = offboarding.cut_off(services, who, context.actor(services))
         if as_json:
-            levers = [{"system": lever.system, "failure": lever.failure} for lever in cut.levers]
-            output.emit_json({"levers": levers, **view.report_json(cut.report), "exit_code": cut.exit_code})
+            output.emit_json({"levers": cut.levers, **view.report_json(cut.report), "exit_code": cut.exit_code})
         else:
             view.show_cut_off(cut, register_of(services), context.names(services))
         output.leave(cut.exit_code)
@@ -180,24 +183,6 @@ def restore(person: Person, as_json: Json = False) -> None:
         conclude(services, approvals.approve_and_apply(services, report, actor), as_json)
 
 
-def _confirm(services: Services, person: str, preview: str, *, yes: bool) -> None:
-    """Show what is about to be lost, and ask for the person's name; `--yes` doesn't ask."""
-    if yes:
-        return
-    from onboard.errors import BadInput
-    from onboard.lifecycle.standing import register_of
-    from onboard.lifecycle.story import what
-
-    held = [key for key in register_of(services).owned() if key[0] == person]
-    output.say(preview, stderr=True)
-    for _, _, resource in sorted(held):
-        output.say(f"  {resource.system}  {what(resource)}", stderr=True)
-    expected = context.name(services, person)
-    typed = typer.prompt(f"Type {expected} to go on", err=True)
-    if typed.strip() != expected:
-        raise BadInput.one("That isn't the name. Nothing was changed.")
-
-
 def run(step: Callable[[Services], Report], as_json: bool) -> None:
     """Open the services, take the step, show what came of it and leave with its exit code."""
     with context.services() as services:
@@ -212,5 +197,17 @@ def conclude(services: Services, report: Report, as_json: bool) -> None:
     if as_json:
         output.emit_json(view.report_json(report))
     else:
-        view.show_report(report, register_of(services), context.names(services))
+        register = register_of(services)
+        gate = _gate(services, register, report.plan.people)
+        view.View(report, register, context.names(services), gate).show()
     output.leave(report.exit_code)
+
+
+def _gate(services: Services, register: Register, people: Sequence[str]) -> tuple[str, ...] | None:
+    """The facts that the next phase of one person's one assignment lacks; None where there is no such phase."""
+    from onboard.lifecycle.gates import missing_facts
+
+    live = [a for person in people for a in register.assignments(person) if a.phase and not a.ended]
+    if len(people) != 1 or len(live) != 1 or live[0].phase is None or live[0].phase.next is None:
+        return None
+    return missing_facts(services, register, live[0])

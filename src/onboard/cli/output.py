@@ -27,6 +27,9 @@ Json = Annotated[bool, typer.Option("--json", help="The same facts as JSON.")]
 #: Exit codes in the order in which they win when several apply.
 PRECEDENCE = (1, 2, 5, 3, 4, 6)
 
+#: Spaces between two columns.
+GAP = 2
+
 
 def console(*, stderr: bool = False) -> Console:
     """A console on stdout or stderr as it is now; NO_COLOR, COLUMNS and whether it is a terminal are respected."""
@@ -46,24 +49,49 @@ def next_step(command: str) -> None:
     say(f"Next: {command}", style="bold")
 
 
-def table(rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, indent: int = 2) -> None:
-    """Aligned columns without lines, fitted to the width; the last column wraps under itself."""
+def prose(text: str, *, indent: int = 2) -> None:
+    """Sentences without a command in them, wrapped between words."""
+    table([(text,)], indent=indent)
+
+
+def table(
+    rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, indent: int = 2, stderr: bool = False
+) -> None:
+    """Aligned columns without lines, fitted to the width where that breaks no word; each column wraps under itself."""
     from rich.padding import Padding
     from rich.table import Table
 
     rows = list(rows)
     if not rows:
         return
-    grid = Table(box=None, show_header=bool(headings), padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for number in range(max(map(len, [*rows, headings]), default=0)):
-        grid.add_column(headings[number] if headings else "", overflow="fold")
+    lines = console(stderr=stderr)
+    widths = _widths([*rows, headings], lines.width - indent)
+    grid = Table(box=None, show_header=bool(headings), padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    for number, width in enumerate(widths):
+        grid.add_column(headings[number] if headings else "", width=width, overflow="fold")
     for row in rows:
         grid.add_row(*row)
-    lines = console()
+    lines.width = max(lines.width, indent + sum(widths) + GAP * len(widths))
     with lines.capture() as captured:
         lines.print(Padding(grid, (0, 0, 0, indent)))
     for line in captured.get().splitlines():
-        sys.stdout.write(f"{line.rstrip()}\n")
+        lines.file.write(f"{line.rstrip()}\n")
+
+
+def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """A width for each column: what it needs; too much in all, the last gives way first, then the widest.
+
+    None becomes narrower than its longest word: a path or a command broken in two can't be read or copied.
+    """
+    from rich.cells import cell_len
+
+    columns = [[row[n] for row in rows if n < len(row)] for n in range(max(map(len, rows)))]
+    widths = [max(cell_len(line) for cell in column for line in cell.splitlines() or [""]) for column in columns]
+    words = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    for number in [len(widths) - 1, *sorted(range(len(widths) - 1), key=lambda n: -widths[n])]:
+        over = sum(widths) + GAP * (len(widths) - 1) - room
+        widths[number] = max(words[number], widths[number] - max(over, 0))
+    return widths
 
 
 def emit_json(value: object) -> None:
@@ -89,11 +117,12 @@ def _plain(value: object) -> Any:
 def complain(error: OnboardError) -> None:
     """Say on stderr what went wrong and what to do; for bad input every problem, and that nothing was changed."""
     lines = console(stderr=True)
+    whole = not lines.is_terminal  # a terminal would wrap in the middle of words
     if not isinstance(error, BadInput):
-        lines.print(str(error), soft_wrap=True)
+        lines.print(str(error), soft_wrap=whole)
         return
     for problem in error.problems:
-        lines.print(str(problem), soft_wrap=True)
+        lines.print(str(problem), soft_wrap=whole)
     if len(error.problems) > 1:
         files = {problem.file for problem in error.problems if problem.file}
         where = f" in {count(len(files), 'file')}" if files else ""

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onboard.cli import context, output
+from onboard.cli import context, output, render
 from onboard.cli.output import Json
 
 if TYPE_CHECKING:
     from onboard.ledger import Proposal, Register
+    from onboard.model import Actor
     from onboard.wiring import Services
 
 app = typer.Typer()
 
-Digest = Annotated[str, typer.Argument(help="The beginning of a plan's digest, at least four characters.")]
+Digest = Annotated[
+    str, typer.Argument(metavar="PLAN", help="The beginning of a plan's digest, at least four characters.")
+]
 
 
 @app.command("plan")
@@ -29,11 +32,15 @@ def plan(
     """Show what would change, and why. Reads the systems; changes none. Without an option, for everybody."""
     from onboard.cli import lifecycle
     from onboard.lifecycle import reconciling
+    from onboard.lifecycle.standing import register_of, waiting_for
 
     with context.services() as services:
         people = _people(services, person, engagement, vendor)
         found = reconciling.plan(services, people, context.actor(services))
-        lifecycle.conclude(services, reconciling.Report(found), as_json)
+        register = register_of(services)
+        present = [who for who in people if register.left(who) is None]
+        waiting = tuple((who, fact) for who in present for fact in waiting_for(services, register, who))
+        lifecycle.conclude(services, reconciling.Report(found, waiting=waiting), as_json)
 
 
 def _people(services: Services, person: str | None, engagement: str | None, vendor: str | None) -> list[str]:
@@ -73,6 +80,7 @@ def inbox(as_json: Json = False) -> None:
 
 
 def _show(services: Services, register: Register, proposals: Iterable[Proposal], as_json: bool, none: str) -> None:
+    from onboard.cli.render import moment
     from onboard.lifecycle.reconciling import lacking
 
     found = list(proposals)
@@ -82,27 +90,40 @@ def _show(services: Services, register: Register, proposals: Iterable[Proposal],
     if not found:
         output.say(none)
         return
+    name = context.names(services)
     rows = []
     for proposal in found:
-        waits = "; ".join(lacking(register, proposal.digest)) or "approved: apply it"
-        who = context.name(services, proposal.person)
-        changes = output.count(len(proposal.changes), "change")
-        rows.append((proposal.digest[:8], who, changes, f"{proposal.at:%Y-%m-%d %H:%M} UTC", waits))
+        waits = "; ".join(lacking(register, proposal.digest)) or "its application"
+        changes = str(len(proposal.changes))
+        rows.append((proposal.digest[:8], name(proposal.person), changes, moment(proposal.at), waits))
     output.table(rows, ("plan", "person", "changes", "proposed", "waits for"))
-    output.next_step(f"onboard approve {found[0].digest[:8]}")
+    output.next_step(_step(register, found[0]))
+
+
+def _step(register: Register, proposal: Proposal) -> str:
+    """The command by which a proposal goes on; hazards that somebody may accept have to be named."""
+    from onboard.lifecycle.reconciling import lacking
+
+    if not lacking(register, proposal.digest):
+        return f"onboard apply {proposal.digest[:8]}"
+    hazards = proposal.terms["hazards"]
+    if any(not name.startswith("limit:") for name in hazards):
+        return f"onboard plan --person {render.short(proposal.person, register.people)}"
+    return " ".join([f"onboard approve {proposal.digest[:8]}", *(f"--accept {name}" for name in hazards)])
 
 
 def _json(register: Register, proposal: Proposal) -> dict[str, Any]:
     from onboard.lifecycle.reconciling import lacking
 
     waits = list(lacking(register, proposal.digest))
-    return {**proposal.terms, "digest": proposal.digest, "proposed_at": proposal.at.isoformat(), "lacks": waits}
+    return {**proposal.terms, "digest": proposal.digest, "proposed_at": proposal.at, "lacks": waits}
 
 
 @app.command("approve")
 def approve(
     digest: Digest,
-    accept: Annotated[list[str] | None, typer.Option(help="A hazard to accept by its name.")] = None,
+    accept: Annotated[list[str] | None, typer.Option(metavar="HAZARD", help="A hazard to accept by its name.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Approve a plan, as whoever your own Vault login says you are. Applies nothing yet."""
     from onboard.lifecycle import approvals
@@ -112,11 +133,12 @@ def approve(
     with context.services() as services:
         actor = approvals.authenticate(services, context.vault_token())
         proposal = approvals.approve(services, digest, actor, accept or ())
-        short = proposal.digest[:8]
-        output.say(
-            f"{context.name(services, actor.id)} approved plan {short} for {context.name(services, proposal.person)}."
-        )
         waits = lacking(register_of(services), proposal.digest)
+        if as_json:
+            output.emit_json(_decision(proposal, actor, "approved", waits))
+            return
+        short, name = proposal.digest[:8], context.names(services)
+        output.say(f"{name(actor.id)} approved plan {short} for {name(proposal.person)}.")
         if waits:
             output.say(f"It still lacks {' and '.join(waits)}.")
         else:
@@ -124,15 +146,31 @@ def approve(
 
 
 @app.command("refuse")
-def refuse(digest: Digest) -> None:
+def refuse(digest: Digest, as_json: Json = False) -> None:
     """Refuse a plan, as whoever your own Vault login says you are."""
     from onboard.lifecycle import approvals
 
     with context.services() as services:
         actor = approvals.authenticate(services, context.vault_token())
         proposal = approvals.refuse(services, digest, actor)
-        output.say(f"Plan {proposal.digest[:8]} is refused; nothing of it was granted.")
-        output.next_step(f"onboard plan --person {proposal.person[:10]}")
+        if as_json:
+            output.emit_json(_decision(proposal, actor, "refused", ()))
+            return
+        name = context.names(services)
+        output.say(f"{name(actor.id)} refused plan {proposal.digest[:8]} for {name(proposal.person)}: nothing of it")
+        output.say("is granted. What policy gives is proposed again when it is planned again.")
+        output.next_step(f"onboard plan --person {context.short(services, proposal.person)}")
+
+
+def _decision(proposal: Proposal, actor: Actor, word: str, lacks: Iterable[str]) -> dict[str, Any]:
+    return {
+        "digest": proposal.digest,
+        "person": proposal.person,
+        "decision": word,
+        "by": actor.id,
+        "lacks": list(lacks),
+        "exit_code": 0,
+    }
 
 
 @app.command("apply")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from onboard.ledger import Ledger, People, Register
 
 #: Digits of an id that are shown at least; more where two people's ids begin alike.
-SHORTEST = 6
+SHORTEST = 8
 
 
 def moment(at: datetime) -> str:
