@@ -9,6 +9,7 @@ from onboard.ledger.people import Identity, People, Profile
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.ledger.register import Register
 from onboard.ledger.store import Ledger
+from onboard.ledger.tasks import Task, task_id
 
 __all__ = [
     "Approval",
@@ -26,5 +27,7 @@ __all__ = [
     "Record",
     "Register",
     "Result",
+    "Task",
     "records",
+    "task_id",
 ]

@@ -238,6 +238,17 @@ def verified(
     return Record("verified", body | ({"digest": digest} if digest else {}), person)
 
 
+def task_opened(task: str, person: str, system: str, what: str, owner: str, due: date, wanted: str) -> Record:
+    """Somebody has to do by hand what the system can't: `owner` in what capacity, `wanted` what will show it done."""
+    body = {"task": task, "person": person, "system": system, "what": what, "owner": owner, "wanted": wanted}
+    return Record("task_opened", {**body, "due": due.isoformat()}, person)
+
+
+def task_done(task: str, person: str, evidence: str) -> Record:
+    """It was done, as a file with this sha256 shows."""
+    return Record("task_done", {"task": task, "evidence": evidence}, person)
+
+
 def reviewed(findings: Iterable[Json]) -> Record:
     """An access review and what it found."""
     return Record("reviewed", {"findings": list(findings)})

@@ -18,12 +18,14 @@ from onboard.ledger.effects import Effects, Intended, Key
 from onboard.ledger.entries import Entry
 from onboard.ledger.facts import Binding, FactRecord, Facts
 from onboard.ledger.standing import Standing, standing_of
+from onboard.ledger.tasks import Task, Tasks
 from onboard.model import Assignment, Engagement, Fact, Resource, Vendor
 
 _DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "withdrawn", "applied"})
 #: Facts after which an approval given before no longer holds.
 TURNS = frozenset({"left", "cut_off", "role_changed", "restored"})
 _EFFECTS = frozenset({"intended", "outcome"})
+_TASKS = frozenset({"task_opened", "task_done"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Register:
     _facts: Facts = field(default_factory=Facts)
     _decisions: Decisions = field(default_factory=Decisions)
     _effects: Effects = field(default_factory=Effects)
+    _tasks: Tasks = field(default_factory=Tasks)
     _last_review: tuple[str, ...] = ()
     _standings: dict[str, Standing] = field(default_factory=dict, repr=False, compare=False)
 
@@ -64,6 +67,7 @@ class Register:
             _grown(self._facts, [entry for entry in new if entry.kind == "fact"]),
             _grown(self._decisions, [entry for entry in new if entry.kind in _DECISIONS]),
             _grown(self._effects, [entry for entry in new if entry.kind in _EFFECTS]),
+            _grown(self._tasks, [entry for entry in new if entry.kind in _TASKS]),
             next((tuple(e.body["findings"]) for e in reversed(new) if e.kind == "reviewed"), self._last_review),
         )
 
@@ -185,6 +189,20 @@ class Register:
         """The approvals of a digest that count: not yet spent by its application nor voided by a refusal."""
         return self._decisions.unspent(digest)
 
+    # Tasks
+
+    def task(self, text: str) -> Task:
+        """The task whose id begins so. Raises BadInput where there is none, or more than one."""
+        return self._tasks.task(text)
+
+    def has_task(self, id_: str) -> bool:
+        """Whether a task with this id was ever opened."""
+        return id_ in self._tasks.by_id
+
+    def open_tasks(self) -> tuple[Task, ...]:
+        """What somebody still has to do by hand, the most urgent first."""
+        return tuple(sorted((t for t in self._tasks.by_id.values() if t.done is None), key=lambda t: (t.due, t.id)))
+
     # Effects
 
     def intents(self, digest: str) -> tuple[Intended, ...]:
@@ -224,7 +242,7 @@ class Register:
         return self._standings[person]
 
 
-_Index = TypeVar("_Index", Facts, Decisions, Effects)
+_Index = TypeVar("_Index", Facts, Decisions, Effects, Tasks)
 
 
 def _grown(index: _Index, entries: list[Entry]) -> _Index:
