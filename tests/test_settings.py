@@ -45,7 +45,7 @@ def test_every_mistake_is_told_at_once_by_its_key(tmp_path: Path) -> None:
     message = refused(tmp_path, {"ONBOARD_SLACK__BOT_TOKN": "xoxb-1", "ONBOARD_LEDGERURL": "x"})
 
     assert "ledger_ulr is no setting of onboard. Did you mean ledger_url?" in message
-    assert "policies names nowhere, which isn't a folder" in message
+    assert f"policies names {tmp_path}/nowhere, which isn't a folder" in message
     assert "systems.github.tokn is no setting of onboard. Did you mean token?" in message
     assert "systems.github.org is missing. Set it in onboard.toml, or as ONBOARD_GITHUB__ORG." in message
     assert "systems.jira-old.base_url: expected an address" in message
@@ -71,9 +71,9 @@ def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Pa
     ("text", "expected"),
     [
         ("[systems.github", "onboard.toml  can't be read: Expected ']'"),
-        ("systems = 3", "systems: expected a table, [systems], and found 3"),
-        ("limits = [1]", "limits: expected a table, [limits], and found [1]"),
-        ("[systems]\ngithub = 3", "systems.github: expected a table, [systems.github], and found 3"),
+        ("systems = 3", "systems: expected a table, and found a value. Write [systems], and its keys below."),
+        ("limits = [1]", "limits: expected a table, and found a value. Write [limits]"),
+        ("[systems]\ngithub = 'ghp_x'", "systems.github: expected a table, and found a value. Write [systems.github]"),
         ("home = '/'", "home is no setting"),
         ("[systems.GitHub]\nkind = 'github'\norg = 'acme'", "lower-case letters, digits and dashes"),
     ],
@@ -120,7 +120,14 @@ def test_an_unreadable_secret_file_is_named(tmp_path: Path) -> None:
 
     message = refused(tmp_path, environment)
 
-    assert "ONBOARD_GITHUB__READ_TOKEN_FILE names gone, which can't be read: No such file or directory." in message
+    assert f"ONBOARD_GITHUB__READ_TOKEN_FILE: {tmp_path}/gone can't be read: No such file or directory." in message
+
+
+def test_variables_count_only_where_they_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONBOARD_LEDGER_URL", "sqlite:////elsewhere.db")
+    monkeypatch.setenv("ONBOARD_LIMITS__REMOVALS", "many")
+
+    assert Settings.load({}, tmp_path).ledger_url.get_secret_value() == f"sqlite:///{tmp_path}/onboard.db"
 
 
 def test_secrets_come_from_the_environment_from_files_or_as_references_to_vault(tmp_path: Path) -> None:
@@ -143,6 +150,29 @@ def test_secrets_come_from_the_environment_from_files_or_as_references_to_vault(
     assert slack.bot_token.get_secret_value() == "from the environment"
     assert "from a file" not in repr(settings)
     assert "from the environment" not in repr(settings)
+
+
+def test_a_variable_wins_over_the_file_whichever_way_either_gives_the_secret(tmp_path: Path) -> None:
+    write(tmp_path, '[systems.github]\norg = "acme"\ntoken_file = "gone"\nread_token = "vault:secret/data/o#t"\n')
+    (tmp_path / "read").write_text("read\n", encoding="utf-8")
+
+    settings = Settings.load({"ONBOARD_GITHUB__TOKEN": "t", "ONBOARD_GITHUB__READ_TOKEN_FILE": "read"}, tmp_path)
+
+    github = settings.systems["github"]
+    assert isinstance(github, GitHubSettings)
+    assert github.token is not None
+    assert github.token.get_secret_value() == "t"
+    assert github.read_token is not None
+    assert github.read_token.get_secret_value() == "read"
+
+
+def test_a_ledger_url_from_a_file_begins_at_that_file(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "ledger").write_text("sqlite:///ledger.db\n", encoding="utf-8")
+
+    settings = Settings.load({"ONBOARD_LEDGER_URL_FILE": "run/ledger"}, tmp_path)
+
+    assert settings.ledger_url.get_secret_value() == f"sqlite:///{tmp_path}/run/ledger.db"
 
 
 def test_the_environment_alone_configures_the_default_four(tmp_path: Path) -> None:

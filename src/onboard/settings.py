@@ -4,9 +4,10 @@ The file is the one that `ONBOARD_CONFIG` names, or the nearest `onboard.toml` i
 variable wins over the file: `ONBOARD_LEDGER_URL`, `ONBOARD_LIMITS__REMOVALS`, `ONBOARD_SYSTEMS__NAME__FIELD` (a dash in
 NAME is typed as an underscore) and, for the four systems that carry the name of their kind, `ONBOARD_GITHUB__TOKEN`.
 A secret stands in the environment, in a file (`ONBOARD_GITHUB__TOKEN_FILE`, or `token_file` in onboard.toml), or in
-Vault (`token = "vault:secret/data/onboard/github#token"`); written out in onboard.toml it is refused.
+Vault (`token = "vault:secret/data/onboard/github#token"`); written out in onboard.toml it is refused. A path begins at
+the folder of the file that it stands in, or at the working directory if it stands in a variable.
 
-How the file and the variables are brought together stands in `sources.py`.
+Where the sources come from, and how their problems are told, stands in `sources.py`.
 """
 
 from __future__ import annotations
@@ -14,25 +15,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    DirectoryPath,
     Field,
     SecretStr,
     model_validator,
 )
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from onboard.errors import BadInput, Problem
-from onboard.model import Kind
+from onboard.model import SLUG, Kind
 
 FILE = "onboard.toml"
 PREFIX = "ONBOARD_"
-#: Variables that steer the program, or its tests, and are no settings.
-OTHER_VARIABLES = frozenset({"ONBOARD_CONFIG", "ONBOARD_DEBUG", "ONBOARD_API_SPECS"})
 #: How a secret that is kept in Vault is written: `vault:PATH#FIELD`, PATH as in Vault's API (`secret/data/…` for KV 2).
 VAULT_REFERENCE = "vault:"
 
@@ -49,6 +50,27 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _contents(value: object) -> object:
+    """What the file holds, for a secret that is given as the path of one; any other value as it is."""
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it isn't text"
+        raise ValueError(f"{value} can't be read: {reason}") from None
+
+
+def anchored(url: str, folder: Path) -> str:
+    """The database URL, a relative path of an SQLite file in it begun at `folder`."""
+    scheme, slashes, path = url.partition(":///")
+    return f"{scheme}:///{folder / path}" if slashes and scheme.startswith("sqlite") else url
+
+
+def _ledger(value: object) -> object:
+    return anchored(str(_contents(value)), value.parent) if isinstance(value, Path) else value
+
+
 def _reference(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if text.startswith(VAULT_REFERENCE) and not re.fullmatch(r"vault:[^#\s]+#[^#\s]+", text):
@@ -61,7 +83,8 @@ Address = Annotated[str, AfterValidator(_address)]
 SlashedAddress = Annotated[str, AfterValidator(lambda value: _address(value) + "/")]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Text = Annotated[str, Field(min_length=1)]
-Secret = Annotated[SecretStr, AfterValidator(_reference)]
+SystemName = Annotated[str, Field(pattern=f"^{SLUG.pattern}$")]
+Secret = Annotated[SecretStr, BeforeValidator(_contents), AfterValidator(_reference)]
 
 
 class _Section(BaseModel):
@@ -174,15 +197,23 @@ class Limits(_Section):
     fraction_from: int = Field(default=10, ge=0)
 
 
-class Settings(_Section):
-    """The whole of it. `home` is the folder of onboard.toml, or the working directory where there is none."""
+class Settings(BaseSettings):
+    """The whole of it."""
 
-    home: Path
-    file: Path | None
-    systems: Mapping[str, SystemSettings] = Field(default_factory=dict)
-    ledger_url: SecretStr
-    policies: Path | None = None
+    model_config = SettingsConfigDict(
+        frozen=True, hide_input_in_errors=True, env_prefix=PREFIX, env_nested_delimiter="__", enable_decoding=False
+    )
+
+    systems: Mapping[SystemName, SystemSettings] = Field(default_factory=dict)
+    ledger_url: Annotated[SecretStr, BeforeValidator(_ledger)]
+    policies: DirectoryPath | None = None
     limits: Limits = Limits()
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **given: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources that the constructor is given, and no others: never the process's own environment."""
+        sources: tuple[PydanticBaseSettingsSource, ...] = given["init_settings"]().get("sources", ())
+        return sources
 
     @classmethod
     def load(cls, environment: Mapping[str, str], directory: Path | None = None) -> Settings:
