@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from onboard.engine.plan import Change, Missing, Unknown
-from onboard.model import Account, Grant, Holding, HoldingState, Observation, Resource, Warrant, scale_of
+from onboard.model import Account, AccountState, Grant, Holding, HoldingState, Observation, Resource, Warrant, scale_of
 
 #: What we granted or may have granted, as the ledger has it: (person, account id, resource) → levels.
 Owned = Mapping[tuple[str, str, Resource], frozenset[str]]
@@ -16,15 +17,24 @@ Owned = Mapping[tuple[str, str, Resource], frozenset[str]]
 class Subject:
     """A person in a plan: their accounts by system, whether they have left, and why what they lose is taken away.
 
-    `outsourced` says that they work, or worked, in a vendor's engagement.
+    `former` are accounts that were bound before another one on the same system: nothing is granted to them. `missing`
+    says by system why there is no account, `unclear` why it couldn't be told which one it is. `outsourced` says that
+    they work, or worked, in a vendor's engagement.
     """
 
     person: str
     accounts: Mapping[str, Account]
+    former: tuple[Account, ...] = ()
     leaving: bool = False
     outsourced: bool = True
     because: str = "no longer carried by the role, phase or dates"
     missing: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> tuple[Account, ...]:
+        """Every account that is or was theirs."""
+        return (*self.former, *self.accounts.values())
 
 
 @dataclass(frozen=True)
@@ -36,10 +46,46 @@ class Difference:
     missing: tuple[Missing, ...]
 
 
+@dataclass(frozen=True)
+class Sight:
+    """What was observed of all systems, to be asked by account: one reading serves everybody."""
+
+    observed: Mapping[str, Observation]
+
+    def unknown(self, resource: Resource) -> str | None:
+        """Why it can't be told who holds a resource; None where it can. A complete reading verifies what it omits."""
+        observation = self.observed.get(resource.system)
+        if observation is None:
+            return f"{resource.system} is not configured"
+        if observation.complete and observation.unknown is None and resource not in observation.readings:
+            return None
+        return observation.of(resource).unknown
+
+    def held(self, account: Account) -> Mapping[Resource, list[Holding]]:
+        """What an account was seen to hold, by whichever route."""
+        return self._by_account.get((account.system, account.external_id), {})
+
+    def met(self, account: Account) -> Account:
+        """The account with the kind and state that it was seen in, where it was seen."""
+        observation = self.observed.get(account.system)
+        seen = observation.accounts.get(account.external_id) if observation and account.external_id else None
+        return replace(account, kind=seen.kind, state=seen.state) if seen else account
+
+    @cached_property
+    def _by_account(self) -> Mapping[tuple[str, str | None], dict[Resource, list[Holding]]]:
+        found: dict[tuple[str, str | None], dict[Resource, list[Holding]]] = {}
+        for observation in self.observed.values():
+            for resource, reading in observation.readings.items():
+                for holding in reading.holdings:
+                    theirs = found.setdefault((observation.system, holding.account), {})
+                    theirs.setdefault(resource, []).append(holding)
+        return found
+
+
 def diff(
     subject: Subject,
     wanted: Iterable[Grant],
-    observed: Mapping[str, Observation],
+    sight: Sight,
     *,
     owned: Owned,
     exclusive: Callable[[Resource], bool],
@@ -49,66 +95,82 @@ def diff(
     A resource that couldn't be read justifies no change. Taken away is only what we own, what stands on an exclusive
     resource, and, from a person who leaves, everything that their accounts hold.
     """
-    grants: dict[Resource, list[Grant]] = {}
-    for grant in wanted:
-        grants.setdefault(grant.resource, []).append(grant)
-    ours = {resource for person, _, resource in owned if person == subject.person}
+    grants = tuple(wanted)
     changes: list[Change] = []
-    unknown: list[Unknown] = []
-    for resource in sorted({*grants, *ours, *_held(subject, observed)}):
-        account = subject.accounts.get(resource.system)
-        if account is None:
-            continue
-        reading = reading_of(observed, resource)
-        if isinstance(reading, str):
-            unknown.append(Unknown(subject.person, resource, reading))
-            continue
-        mine = [h for h in reading if h.account == account.external_id and h.via == "direct"]
-        levels = owned.get((subject.person, account.id, resource), frozenset())
-        takes = _Taking(subject, account, resource, levels, everything=subject.leaving or exclusive(resource))
-        changes += takes.changes(mine, grants.get(resource, []))
-    unknown += _unreadable(subject, observed)
-    return Difference(tuple(changes), tuple(unknown), _missing(subject, grants))
+    unknown: list[Unknown] = [*_untold(subject, grants), *_unreadable(subject, sight)]
+    for account in map(sight.met, subject.everything):
+        due = _due(subject, account, grants)
+        ours = {r: levels for (who, id_, r), levels in owned.items() if (who, id_) == (subject.person, account.id)}
+        held = sight.held(account)
+        for resource in sorted({*due, *ours, *held}):
+            everything = subject.leaving or exclusive(resource)
+            takes = _Taking(subject, account, resource, ours.get(resource, frozenset()), everything)
+            reason = _untellable(subject, account) or sight.unknown(resource)
+            if reason is not None:
+                unknown.append(Unknown(subject.person, resource, reason, takes.owes(due.get(resource, []))))
+            else:
+                mine = [holding for holding in held.get(resource, []) if holding.via == "direct"]
+                changes += takes.changes(mine, due.get(resource, []))
+    return Difference(tuple(changes), _once(unknown), _missing(subject, grants, sight))
 
 
-def reading_of(observed: Mapping[str, Observation], resource: Resource) -> tuple[Holding, ...] | str:
-    """The holdings on a resource, or why they are unknown. A complete reading verifies the absence of what it omits."""
-    observation = observed.get(resource.system)
-    if observation is None:
-        return f"{resource.system} is not configured"
-    if observation.complete and observation.unknown is None and resource not in observation.readings:
-        return ()
-    reading = observation.of(resource)
-    return reading.holdings if reading.unknown is None else reading.unknown
+def _due(subject: Subject, account: Account, grants: Iterable[Grant]) -> dict[Resource, list[Grant]]:
+    """What this account should be given: nothing where another has taken its place, or where it is gone."""
+    current = subject.accounts.get(account.system)
+    due: dict[Resource, list[Grant]] = {}
+    if current is not None and current.id == account.id and account.state is not AccountState.GONE:
+        for grant in grants:
+            if grant.resource.system == account.system:
+                due.setdefault(grant.resource, []).append(grant)
+    return due
 
 
-def _held(subject: Subject, observed: Mapping[str, Observation]) -> Iterator[Resource]:
-    """Every resource on which one of the person's accounts was seen to hold something."""
-    for system, account in subject.accounts.items():
-        observation = observed.get(system)
-        for resource, reading in observation.readings.items() if observation else ():
-            if any(holding.account == account.external_id for holding in reading.holdings):
-                yield resource
+def _untellable(subject: Subject, account: Account) -> str | None:
+    """Why nothing can be said of an account: it may have come into being, but it couldn't be looked up."""
+    return subject.unclear.get(account.system) if account.external_id is None else None
 
 
-def _unreadable(subject: Subject, observed: Mapping[str, Observation]) -> Iterator[Unknown]:
+def _untold(subject: Subject, grants: Iterable[Grant]) -> Iterator[Unknown]:
+    """Where it couldn't be told which account is theirs: what is wanted there is unknown, and all that a leaver has."""
+    nowhere = {system: why for system, why in subject.unclear.items() if system not in subject.accounts}
+    for grant in grants:
+        if grant.resource.system in nowhere:
+            yield Unknown(subject.person, grant.resource, nowhere[grant.resource.system])
+    for system, why in subject.unclear.items() if subject.leaving else ():
+        yield Unknown(subject.person, Resource(system, "system", system), why)
+
+
+def _unreadable(subject: Subject, sight: Sight) -> Iterator[Unknown]:
     """For a person who leaves: every part of their systems that couldn't be read may still hold something."""
-    if not subject.leaving:
-        return
-    for system in subject.accounts:
-        observation = observed.get(system)
-        if observation is None or observation.unknown is not None:
-            reason = observation.unknown if observation and observation.unknown else "it is not configured"
-            yield Unknown(subject.person, Resource(system, "system", system), reason)
-            continue
+    systems = {account.system for account in subject.everything} if subject.leaving else set()
+    for system in sorted(systems & sight.observed.keys()):
+        observation = sight.observed[system]
+        if observation.unknown is not None:
+            yield Unknown(subject.person, Resource(system, "system", system), observation.unknown)
         for resource, reading in observation.readings.items():
             if reading.unknown is not None:
                 yield Unknown(subject.person, resource, reading.unknown)
 
 
-def _missing(subject: Subject, grants: Mapping[Resource, list[Grant]]) -> tuple[Missing, ...]:
-    systems = sorted({resource.system for resource in grants} - set(subject.accounts))
-    return tuple(Missing(subject.person, s, subject.missing.get(s, "no account is bound")) for s in systems)
+def _once(unknown: Iterable[Unknown]) -> tuple[Unknown, ...]:
+    """One line for each resource; it is owed if one of them is."""
+    found: dict[Resource, Unknown] = {}
+    for each in unknown:
+        before = found.get(each.resource, each)
+        found[each.resource] = replace(before, owed=before.owed or each.owed)
+    return tuple(found.values())
+
+
+def _missing(subject: Subject, grants: Iterable[Grant], sight: Sight) -> tuple[Missing, ...]:
+    """The systems where something is wanted and there is no account to give it to."""
+    reasons = {}
+    for system in sorted({grant.resource.system for grant in grants} - subject.unclear.keys()):
+        account = subject.accounts.get(system)
+        if account is None:
+            reasons[system] = subject.missing.get(system, "no account is bound")
+        elif sight.met(account).state is AccountState.GONE:
+            reasons[system] = "the account is deactivated or deleted there; have it made active again"
+    return tuple(Missing(subject.person, system, reason) for system, reason in reasons.items())
 
 
 @dataclass(frozen=True)
@@ -120,6 +182,14 @@ class _Taking:
     resource: Resource
     owned: frozenset[str]
     everything: bool
+
+    def owes(self, grants: list[Grant]) -> bool:
+        """Whether something that we granted has to go, as far as can be told without reading."""
+        wanted = {grant.level for grant in grants}
+        scale = scale_of(self.resource)
+        if scale.open or not wanted:
+            return bool(self.owned - wanted)
+        return any(scale.rank(level) > scale.rank(scale.join(wanted)) for level in self.owned)
 
     def changes(self, held: list[Holding], grants: list[Grant]) -> Iterator[Change]:
         wanted = {grant.level: grant for grant in grants}
@@ -147,9 +217,7 @@ class _Taking:
         if target is None:
             if (have or lapsed) and ours:
                 yield self._change(have or lapsed, None)
-        elif scale.rank(target) > scale.rank(have):
-            yield self._change(have, target, wanted[target].warrants)
-        elif scale.rank(target) < scale.rank(have) and ours:
+        elif scale.rank(target) > scale.rank(have) or (ours and scale.rank(target) < scale.rank(have)):
             yield self._change(have, target, wanted[target].warrants)
 
     def _change(self, before: str | None, after: str | None, warrants: tuple[Warrant, ...] = ()) -> Change:

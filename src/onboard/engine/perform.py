@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from onboard.connectors.base import Reader, Scope, Writer
 from onboard.engine.plan import Change
-from onboard.errors import SystemFailed, SystemRefused
+from onboard.errors import SystemFailed, SystemRefused, Waiting
 from onboard.ledger import Ledger, records
 from onboard.ledger.records import Result
-from onboard.model import Account, Actor, Holding, HoldingState, Receipt, Resource, scale_of
+from onboard.model import Actor, Holding, HoldingState, Receipt, Resource, scale_of
 
 #: How often one write is tried in all, and the longest that a vendor's Retry-After is waited for (seconds).
 TRIES = 3
-LONGEST_WAIT = 5.0
-#: Seconds that a replaced container's lease lives: longer than the calls made inside it can take.
+LONGEST_WAIT = 60.0
+#: Seconds that a replaced container's lease lives from the beginning of each try: longer than the calls of one take.
 CONTAINER_TTL = 60.0
 
 
@@ -32,34 +32,62 @@ class Outcome:
     reason: str = ""
 
 
+def _nothing() -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Tools:
-    """Everything that applying needs. `pause` waits between tries; `worker` names this process on leases."""
+    """Everything that applying needs. `pause` waits between tries; `worker` names this process on leases.
+
+    `check` raises Waiting where this process may no longer act for the people it acts for, because their lease is lost.
+    """
 
     readers: Mapping[str, Reader]
     writers: Mapping[str, Writer]
     ledger: Ledger
     clock: Callable[[], datetime]
     worker: str
+    check: Callable[[], None] = _nothing
     pause: Callable[[float], None] = time.sleep
 
 
 def carry_out(change: Change, digest: str, actor: Actor, tools: Tools) -> Outcome:
-    """Record the intent, make the change, record its outcome. Raises nothing for what a system does."""
-    journal, at = tools.ledger.journal, tools.clock
+    """Record the intent, make the change, record its outcome. Raises nothing for what a system does.
+
+    Without the leases that it needs the change fails before its intent. What a connector raises beyond its contract
+    leaves an uncertain outcome, and is raised.
+    """
+    try:
+        tools.check()
+        with _container(change, tools) as renew:
+            return _recorded(change, digest, actor, tools, renew)
+    except Waiting as waiting:
+        return Outcome(change, Result.FAILED, reason=str(waiting))
+
+
+@contextmanager
+def _container(change: Change, tools: Tools) -> Iterator[Callable[[], None]]:
+    """Hold the container's lease where a write replaces its whole membership; yields how to renew it."""
+    if not tools.writers[change.resource.system].replaces_all(change.resource):
+        yield _nothing
+        return
+    key = f"container:{change.resource}"
+    with tools.ledger.leases.hold([key], tools.worker, ttl=CONTAINER_TTL, wait=CONTAINER_TTL) as lease:
+        yield lease.renew
+
+
+def _recorded(change: Change, digest: str, actor: Actor, tools: Tools, renew: Callable[[], None]) -> Outcome:
+    journal, at, system = tools.ledger.journal, tools.clock, change.resource.system
     intent = journal.record(records.intended(digest, change.record()), actor=actor, at=at())
-    writer = tools.writers[change.resource.system]
-    container = f"container:{change.resource}"
-    lease = (
-        tools.ledger.leases.hold([container], tools.worker, ttl=CONTAINER_TTL, wait=CONTAINER_TTL)
-        if writer.replaces_all(change.resource)
-        else nullcontext()
-    )
-    with lease:
-        outcome = perform(writer, tools.readers[change.resource.system], change, tools.clock, tools.pause)
-    if outcome.receipt and outcome.receipt.external_id:
-        account = change.account
-        tools.ledger.people.bind(account.id, change.person, account.system, outcome.receipt.external_id, account.handle)
+    try:
+        outcome = perform(tools.writers[system], tools.readers[system], change, at, tools.pause, renew)
+        if outcome.receipt and outcome.receipt.external_id:
+            account, found = change.account, outcome.receipt.external_id
+            tools.ledger.people.bind(account.id, change.person, account.system, found, account.handle)
+    except Exception:
+        journal.record(records.outcome(intent.seq, Result.UNCERTAIN), actor=actor, at=at())
+        raise
     journal.record(records.outcome(intent.seq, outcome.result, outcome.receipt), actor=actor, at=at())
     return outcome
 
@@ -70,25 +98,47 @@ def perform(
     change: Change,
     clock: Callable[[], datetime],
     pause: Callable[[float], None] = time.sleep,
+    renew: Callable[[], None] = _nothing,
 ) -> Outcome:
-    """Make one change, at most TRIES times: a repeat only after a reading says that the last try did not take effect."""
-    failure: SystemFailed | None = None
-    for attempt in range(TRIES):
-        if attempt and failure:
-            pause(min(failure.retry_after or 0.2 * attempt, LONGEST_WAIT))
-        try:
-            return Outcome(change, Result.DONE, _write(writer, change))
-        except SystemRefused as refusal:
-            return Outcome(change, Result.FAILED, reason=refusal.reason)
-        except SystemFailed as error:
-            failure = error
-        effect = in_effect(reader, change) if failure.uncertain else False
-        if effect:
-            return Outcome(change, Result.DONE, Receipt("read back", clock()))
+    """Make one change, at most TRIES times: a repeat only after a reading says that the last try did not take effect.
+
+    A grant that may still arrive late stays uncertain, so that it is ours to revoke. `renew` renews what has to be held
+    during the next try.
+    """
+    doubt, attempt = False, 0
+    while True:
+        attempt += 1
+        answer = _tried(writer, change)
+        if isinstance(answer, Receipt):
+            return Outcome(change, Result.DONE, answer)
+        doubt = doubt or answer.uncertain
+        effect = in_effect(reader, change) if doubt else Effect(so=False)
         if effect is None:
-            return Outcome(change, Result.UNCERTAIN, reason=failure.reason)
-    assert failure is not None
-    return Outcome(change, Result.FAILED, reason=failure.reason)
+            return Outcome(change, Result.UNCERTAIN, reason=answer.reason)
+        if effect.so:
+            return Outcome(change, Result.DONE, Receipt("read back", clock(), external_id=effect.external_id))
+        wait = 0.2 * attempt if answer.retry_after is None else answer.retry_after
+        final = isinstance(answer, SystemRefused) or attempt == TRIES or wait > LONGEST_WAIT
+        if final or not _renewed(renew, wait, pause):
+            late = doubt and change.after is not None
+            return Outcome(change, Result.UNCERTAIN if late else Result.FAILED, reason=answer.reason)
+
+
+def _renewed(renew: Callable[[], None], wait: float, pause: Callable[[float], None]) -> bool:
+    """Wait, then renew what has to be held during the next try; False where that is lost."""
+    pause(wait)
+    try:
+        renew()
+    except Waiting:
+        return False
+    return True
+
+
+def _tried(writer: Writer, change: Change) -> Receipt | SystemFailed:
+    try:
+        return _write(writer, change)
+    except SystemFailed as failure:
+        return failure
 
 
 def _write(writer: Writer, change: Change) -> Receipt:
@@ -97,32 +147,46 @@ def _write(writer: Writer, change: Change) -> Receipt:
     return writer.revoke(change.account, change.resource, change.before or "")
 
 
-def in_effect(reader: Reader, change: Change) -> bool | None:
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Whether what a change wants is so now, and the account's id where it was found only now."""
+
+    so: bool
+    external_id: str | None = None
+
+
+def in_effect(reader: Reader, change: Change) -> Effect | None:
     """Whether what the change wants is so now: read from the system; None where that can't be told."""
-    account = change.account
+    account, found = change.account, None
     if account.external_id is None:
-        account = _found(reader, account) or account
-        if account.external_id is None:
+        try:
+            answering = reader.find_account(account.handle)
+        except SystemFailed:
             return None
+        if answering is None or answering.external_id is None:
+            return Effect(so=change.after is None)
+        found = answering.external_id
     reading = reader.read(Scope(frozenset({change.resource}))).of(change.resource)
     if reading.unknown is not None:
         return None
-    return fulfilled(reading.holdings, account.external_id, change.resource, change.before, change.after)
+    held = holdings_of(reading.holdings, found or account.external_id)
+    return Effect(fulfilled(held, change.resource, change.before, change.after), found)
 
 
-def fulfilled(
-    holdings: Iterable[Holding], external_id: str, resource: Resource, before: str | None, after: str | None
-) -> bool:
-    """Whether these holdings are what a change from `before` to `after` wants for the account: there, or gone."""
-    held = {h.level: h.state for h in holdings if h.account == external_id and h.via == "direct"}
+def holdings_of(holdings: Iterable[Holding], external_id: str | None) -> list[Holding]:
+    """What an account holds directly, of the holdings on a resource."""
+    return [h for h in holdings if h.account == external_id and h.via == "direct"]
+
+
+def fulfilled(mine: Iterable[Holding], resource: Resource, before: str | None, after: str | None) -> bool:
+    """Whether what an account holds is what a change from `before` to `after` wants: there, or gone.
+
+    On a closed scale a level that was to be given is there with any level above it, too.
+    """
+    scale = scale_of(resource)
+    held = {holding.level for holding in mine}
+    live = {holding.level for holding in mine if holding.state is not HoldingState.EXPIRED}
     if after is None:
-        return before not in held if scale_of(resource).open else not held
-    return held.get(after, HoldingState.EXPIRED) is not HoldingState.EXPIRED
-
-
-def _found(reader: Reader, account: Account) -> Account | None:
-    try:
-        found = reader.find_account(account.handle)
-    except SystemFailed:
-        return None
-    return replace(account, external_id=found.external_id) if found else None
+        return before not in held if scale.open else not held
+    raises = not scale.open and scale.rank(after) > scale.rank(before)
+    return after in live or (raises and any(scale.rank(level) > scale.rank(after) for level in live))

@@ -84,11 +84,15 @@ def warrant_terms(warrant: Warrant) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Hazard:
-    """Something about a part that must be seen first. A blocking one refuses it; another can be accepted by name."""
+    """Something about a part that must be seen first. A blocking one refuses it; another can be accepted by name.
+
+    With a `system` it stands only in the way of what is taken away there.
+    """
 
     name: str
     message: str
     blocking: bool = False
+    system: str | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -101,7 +105,11 @@ class Need:
 
 @dataclass(frozen=True)
 class Part:
-    """What would be done for one person under one authority, under the policy with this hash."""
+    """What would be done for one person under one authority, under the policy with this hash.
+
+    `under` is the digest of a proposal on record that covers this part, where the two aren't the same: what is still to
+    do of it, or what of it can be read now.
+    """
 
     person: str
     authority: Authority
@@ -109,14 +117,15 @@ class Part:
     policy: str
     hazards: tuple[Hazard, ...] = ()
     needs: tuple[Need, ...] = ()
+    under: str | None = None
 
     @cached_property
     def digest(self) -> str:
-        """sha256 (hex) over person, authority, changes with their warrants, hazards, needs and policy; not over times."""
-        return digest_of(self.terms())
+        """The digest of the proposal that it stands under, else of its own terms."""
+        return self.under or digest_of(self.terms())
 
     def terms(self) -> dict[str, Any]:
-        """What the digest is taken over, and what the journal keeps of a proposal."""
+        """What the digest is taken over, and what the journal keeps of a proposal: no times, no names of people."""
         return {
             "person": self.person,
             "authority": self.authority.value,
@@ -130,6 +139,11 @@ class Part:
     def blocked(self) -> tuple[Hazard, ...]:
         """The hazards that nobody can accept."""
         return tuple(hazard for hazard in self.hazards if hazard.blocking)
+
+    def free(self, *, accepted: bool) -> tuple[Change, ...]:
+        """The changes that no hazard stands in the way of; `accepted` where each that can be accepted has been."""
+        stuck = {hazard.system for hazard in self.hazards if hazard.blocking or not accepted}
+        return tuple(c for c in self.changes if not stuck & {None, c.resource.system})
 
 
 def digest_of(terms: Mapping[str, Any]) -> str:
@@ -145,11 +159,15 @@ def thawed(terms: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something of a person's that could not be read, so that nothing is changed there."""
+    """Something of a person's that could not be read, so that nothing is changed there.
+
+    `owed` says that we granted something there which has to go: until it has, nothing new is granted to them.
+    """
 
     person: str
     resource: Resource
     reason: str
+    owed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,16 @@ from datetime import datetime
 from typing import Any
 
 from onboard.connectors.base import Reader, Scope
-from onboard.engine.diff import Difference, Owned, Subject, diff
+from onboard.engine.diff import Difference, Owned, Sight, Subject, diff
 from onboard.engine.parallel import each
 from onboard.engine.perform import Outcome, Tools, carry_out
 from onboard.engine.plan import Authority, Change, Hazard, Need, Part, Plan, Unknown, digest_of, split, thawed
 from onboard.errors import StalePlan
+from onboard.ledger.effects import Key
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.model import FOUNDATIONS, Account, Actor, Grant, HoldingState, Observation, Resource, scale_of
+
+_PROTECTED = "the account on {} is protected and is never changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +65,29 @@ def propose(
     now: datetime,
 ) -> Plan:
     """Read every system once, compare with what policy wants. Nothing here can write."""
-    observed = observe(subjects, rules=rules, owned=owned, readers=readers, now=now)
-    wanted = rules.desired([subject.person for subject in subjects])
+    observed = observe(subjects, rules=rules, owned=owned, readers=readers)
+    sight = Sight(observed)
+    people = [subject.person for subject in subjects]
+    wanted = rules.desired(people)
+    grants, ours = _by_person(wanted, owned)
     differences = {
-        subject.person: diff(
-            subject,
-            [grant for grant in wanted if grant.person == subject.person],
-            observed,
-            owned=owned,
-            exclusive=rules.exclusive,
-        )
-        for subject in subjects
+        s.person: diff(s, grants.get(s.person, ()), sight, owned=ours.get(s.person, {}), exclusive=rules.exclusive)
+        for s in subjects
     }
-    over = _over_limits(subjects, differences, observed, limits)
+    over = _over_limits(subjects, differences, sight, limits)
     owners = _owners(subjects, observed)
 
     def untouchable(account: Account) -> bool:
         return protected(account) or (account.system, account.external_id) in owners
 
+    parts = (
+        part
+        for s in subjects
+        for part in _parts(s, differences[s.person], grants.get(s.person, ()), rules, over, untouchable)
+    )
     return Plan(
-        people=tuple(subject.person for subject in subjects),
-        parts=tuple(
-            part
-            for person in differences
-            for part in _parts(person, differences[person], wanted, rules, over, untouchable)
-        ),
+        people=tuple(people),
+        parts=tuple(parts),
         unknown=tuple(u for difference in differences.values() for u in difference.unknown),
         missing=tuple(m for difference in differences.values() for m in difference.missing),
         wanted=wanted,
@@ -96,8 +97,21 @@ def propose(
     )
 
 
+def _by_person(
+    wanted: Iterable[Grant], owned: Owned
+) -> tuple[dict[str, list[Grant]], dict[str, dict[Key, frozenset[str]]]]:
+    """Grants and what we own, by person: each person is compared with what is theirs only."""
+    grants: dict[str, list[Grant]] = {}
+    for grant in wanted:
+        grants.setdefault(grant.person, []).append(grant)
+    ours: dict[str, dict[Key, frozenset[str]]] = {}
+    for key, levels in owned.items():
+        ours.setdefault(key[0], {})[key] = levels
+    return grants, ours
+
+
 def observe(
-    subjects: Sequence[Subject], *, rules: Rules, owned: Owned, readers: Mapping[str, Reader], now: datetime
+    subjects: Sequence[Subject], *, rules: Rules, owned: Owned, readers: Mapping[str, Reader]
 ) -> dict[str, Observation]:
     """Read the systems side by side: everything where somebody leaves, else what policy or the ledger names."""
     everything = any(subject.leaving for subject in subjects)
@@ -111,31 +125,29 @@ def observe(
 
 
 def _parts(
-    person: str,
+    subject: Subject,
     difference: Difference,
     wanted: Sequence[Grant],
     rules: Rules,
     over: Mapping[str, Hazard],
     protected: Callable[[Account], bool],
 ) -> Iterable[Part]:
-    mine = [grant for grant in wanted if grant.person == person]
-    for part in split(person, difference.changes, rules.hash):
-        hazards = [
-            Hazard(f"protected:{system}", f"the account on {system} is protected and is never changed", blocking=True)
-            for system in sorted({c.account.system for c in part.changes if protected(c.account)})
-        ]
+    """A person's parts with their hazards and needs. No limit stands in the way of what leavers lose."""
+    for part in split(subject.person, difference.changes, rules.hash):
+        systems = sorted({c.account.system for c in part.changes if protected(c.account)})
+        hazards = [Hazard(f"protected:{s}", _PROTECTED.format(s), blocking=True, system=s) for s in systems]
         if part.authority is Authority.APPROVAL:
-            hazards += rules.hazards(person, part.changes, mine)
-            yield replace(part, hazards=tuple(sorted(hazards)), needs=rules.needs(person, part.changes))
-        else:
-            systems = sorted({change.resource.system for change in part.changes} & set(over))
-            hazards += [over[system] for system in systems]
-            yield replace(part, hazards=tuple(sorted(hazards)))
+            hazards += rules.hazards(subject.person, part.changes, wanted)
+        elif not subject.leaving:
+            hazards += [over[system] for system in sorted({c.resource.system for c in part.changes} & over.keys())]
+        needed = part.authority is Authority.APPROVAL or any(not hazard.blocking for hazard in hazards)
+        needs = rules.needs(subject.person, part.changes) if needed else ()
+        yield replace(part, hazards=tuple(sorted(hazards)), needs=needs)
 
 
 def _owners(subjects: Sequence[Subject], observed: Mapping[str, Observation]) -> frozenset[tuple[str, str | None]]:
     """The company's own organisation owners. An engineer of a vendor's who was made one is no protected principal."""
-    outsourced = {(a.system, a.external_id) for s in subjects if s.outsourced for a in s.accounts.values()}
+    outsourced = {(a.system, a.external_id) for s in subjects if s.outsourced for a in s.everything}
     readings = [reading for observation in observed.values() for reading in observation.readings.values()]
     held = [h for r in readings if r.resource.type == "org" for h in r.holdings if h.level == "admin"]
     return frozenset((h.resource.system, h.account) for h in held) - outsourced
@@ -144,17 +156,16 @@ def _owners(subjects: Sequence[Subject], observed: Mapping[str, Observation]) ->
 def _over_limits(
     subjects: Sequence[Subject],
     differences: Mapping[str, Difference],
-    observed: Mapping[str, Observation],
+    sight: Sight,
     limits: Limits,
 ) -> dict[str, Hazard]:
     staying = [subject for subject in subjects if not subject.leaving]
     taken = Counter(c.resource.system for s in staying for c in differences[s.person].changes if c.removes)
     held: Counter[str] = Counter()
-    for system, observation in observed.items():
-        ids = {s.accounts[system].external_id for s in staying if system in s.accounts}
-        held[system] = sum(h.account in ids for r in observation.readings.values() for h in r.holdings)
+    for account in (account for subject in staying for account in subject.everything):
+        held[account.system] += sum(map(len, sight.held(account).values()))
     return {
-        system: Hazard(f"limit:{system}", f"takes away {count} of the {held[system]} grants held there")
+        system: Hazard(f"limit:{system}", f"takes away {count} of the {held[system]} grants held there", system=system)
         for system, count in taken.items()
         if count > limits.removals or (count >= limits.fraction_from and count > limits.fraction * held[system])
     }
@@ -172,29 +183,39 @@ def authorise(
     the fresh part is the same, or differs from it just by what this plan's own journal entries explain, or by what
     can't be read now: that waits, and the approval with it.
     """
-    if fresh is None or fresh.digest == digest_of(approved):
+    if fresh is None or digest_of(fresh.terms()) == digest_of(approved):
         return fresh
-    started = {(change.account, str(change.resource), change.after) for change in begun}
+    started = {_key(change.json()) for change in begun}
     before = {_key(terms): terms for terms in thawed(approved)["changes"]}
     now = {_key(change.terms()): change.terms() for change in fresh.changes}
     strange = [terms for key, terms in now.items() if not _continues(before.get(key), terms, begun=key in started)]
     waits = started | {key for key in before if Resource.parse(key[1]) in unreadable}
     vanished = [key for key in before if key not in now and key not in waits]
-    other_policy = approved["policy"] != fresh.policy
+    other = ["the policy"] if approved["policy"] != fresh.policy else []
+    other += ["who has to approve"] if not needs_of(fresh.terms()) <= needs_of(approved) else []
     new_hazards = {hazard.name for hazard in fresh.hazards} - set(approved["hazards"])
-    if strange or vanished or other_policy or new_hazards:
-        raise StalePlan(_stale(strange, vanished, other_policy=other_policy, hazards=new_hazards))
+    if strange or vanished or other or new_hazards:
+        raise StalePlan(_stale(strange, vanished, other, new_hazards))
     return fresh
+
+
+def needs_of(terms: Mapping[str, Any]) -> frozenset[tuple[str, tuple[str, ...]]]:
+    """The approvals that terms name: in what capacity, and by whom."""
+    return frozenset((need["role"], tuple(need["people"])) for need in terms["needs"])
 
 
 def complete(approved: Mapping[str, Any], begun: Iterable[ChangeRecord]) -> bool:
     """Whether every change of an approved part has been begun, so that nothing of it waits."""
-    started = {(change.account, str(change.resource), change.after) for change in begun}
+    started = {_key(change.json()) for change in begun}
     return all(_key(terms) in started for terms in approved["changes"])
 
 
-def _key(change: Mapping[str, Any]) -> tuple[str, str, str | None]:
-    return (change["account"], change["resource"], change["after"])
+def _key(change: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What makes two changes the same one, whatever level the second starts from; an open scale's levels are apart."""
+    goal = change["after"]
+    if goal is None:
+        goal = f"no {change['before']}" if scale_of(Resource.parse(change["resource"])).open else "nothing"
+    return (change["account"], change["resource"], goal)
 
 
 def _continues(before: Mapping[str, Any] | None, now: Mapping[str, Any], *, begun: bool) -> bool:
@@ -205,13 +226,13 @@ def _continues(before: Mapping[str, Any] | None, now: Mapping[str, Any], *, begu
 
 
 def _stale(
-    strange: Sequence[Mapping[str, Any]], vanished: Sequence[Any], *, other_policy: bool, hazards: Collection[str]
+    strange: Sequence[Mapping[str, Any]], vanished: Sequence[Any], other: Sequence[str], hazards: Collection[str]
 ) -> str:
     lines = ["What would be done now is not what was approved:"]
     lines += [f"  new or different  {c['resource']} {c['before'] or 'none'} → {c['after'] or 'none'}" for c in strange]
-    lines += [f"  no longer needed  {resource} {after or 'none'}" for _, resource, after in vanished]
+    lines += [f"  no longer needed  {resource} {goal}" for _, resource, goal in vanished]
     lines += [f"  new hazard        {name}" for name in sorted(hazards)]
-    lines += ["  the policy changed"] if other_policy else []
+    lines += [f"  {what} changed" for what in other]
     return "\n".join([*lines, "Nothing of it was granted. Look at the new plan (onboard plan) and have it approved."])
 
 
@@ -241,7 +262,7 @@ def apply(part: Part, actor: Actor, tools: Tools, *, digest: str | None = None) 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What was read after applying: of what policy wants, what is there or invited; what remains that should be gone."""
+    """What was read after applying: what policy wants and is there, or invited; what remains and should be gone."""
 
     at: datetime
     held: tuple[Grant, ...]
@@ -258,29 +279,26 @@ class Certificate:
 
 def verify(plan: Plan, subjects: Sequence[Subject]) -> Certificate:
     """What a plan made by reading again says of these people: `plan` is the new one, after applying."""
-    states = {grant: _state(grant, subjects, plan.observed) for grant in plan.wanted}
+    sight, people = Sight(plan.observed), {subject.person: subject for subject in subjects}
     unreadable = {(u.person, u.resource) for u in plan.unknown}
-    known = {grant: state for grant, state in states.items() if (grant.person, grant.resource) not in unreadable}
+    known = [grant for grant in plan.wanted if (grant.person, grant.resource) not in unreadable]
+    states = {grant: _state(grant, people[grant.person], sight) for grant in known}
     return Certificate(
         at=plan.at,
-        held=tuple(g for g, state in known.items() if state is HoldingState.ACTIVE),
-        invited=tuple(g for g, state in known.items() if state is HoldingState.INVITED),
-        absent=tuple(g for g, state in known.items() if state in (None, HoldingState.EXPIRED)),
+        held=tuple(g for g, state in states.items() if state is HoldingState.ACTIVE),
+        invited=tuple(g for g, state in states.items() if state is HoldingState.INVITED),
+        absent=tuple(g for g, state in states.items() if state in (None, HoldingState.EXPIRED)),
         remaining=tuple(change for change in plan.changes if change.removes),
         unknown=plan.unknown,
     )
 
 
-def _state(grant: Grant, subjects: Sequence[Subject], observed: Mapping[str, Observation]) -> HoldingState | None:
-    accounts = next(subject.accounts for subject in subjects if subject.person == grant.person)
-    account = accounts.get(grant.resource.system)
-    if account is None or grant.resource.system not in observed:
-        return None
-    holdings = observed[grant.resource.system].of(grant.resource).holdings
+def _state(grant: Grant, subject: Subject, sight: Sight) -> HoldingState | None:
+    account = subject.accounts.get(grant.resource.system)
+    held = sight.held(account).get(grant.resource, []) if account else []
     scale = scale_of(grant.resource)
 
     def enough(level: str) -> bool:
         return level == grant.level if scale.open else scale.rank(level) >= scale.rank(grant.level)
 
-    states = [h.state for h in holdings if h.account == account.external_id and enough(h.level)]
-    return min(states, key=list(HoldingState).index) if states else None
+    return min((h.state for h in held if enough(h.level)), key=list(HoldingState).index, default=None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from onboard.errors import SystemFailed
+from onboard.errors import BadInput, SystemFailed
 from onboard.ledger import Register, records
-from onboard.lifecycle.standing import note
+from onboard.lifecycle.standing import Unbound, note
 from onboard.model import Actor, Kind, new_account_id
 from onboard.wiring import Services
 
@@ -12,42 +12,46 @@ from onboard.wiring import Services
 CLAIMED = "claimed"
 
 
-def bind(services: Services, register: Register, person: str, actor: Actor) -> dict[str, str]:
-    """Bind every handle of the person's that isn't bound yet. Returns, by system, why one could not be.
+def bind(services: Services, register: Register, person: str, actor: Actor) -> Unbound:
+    """Bind every handle of the person's that isn't bound yet; call it under the person's lease.
 
     A Vault entity comes into being with the first grant, so its account is bound without an id until then. A handle
     that answers to an account already bound to somebody else is refused.
     """
-    reasons: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    unclear: dict[str, str] = {}
     bound = {system: binding.account for system, binding in register.bindings(person).items()}
     for system, handle in services.ledger.people.get(person).handles.items():
-        if system not in services.readers or _identified(services, bound.get(system)):
+        if system not in services.readers or identified(services, bound.get(system)):
             continue
-        reason = _bind(services, person, system, handle, actor, bound.get(system))
-        if reason:
-            reasons[system] = reason
-    return reasons
+        try:
+            reason = _bind(services, person, system, handle, actor, bound.get(system))
+        except SystemFailed as failure:
+            unclear[system] = f"the account could not be looked up: {failure.reason}"
+        else:
+            missing |= {system: reason} if reason else {}
+    return Unbound(missing, unclear)
 
 
-def _identified(services: Services, account: str | None) -> bool:
+def identified(services: Services, account: str | None) -> bool:
+    """Whether an account has its immutable id."""
     return account is not None and services.ledger.people.account(account).external_id is not None
 
 
 def _bind(services: Services, person: str, system: str, handle: str, actor: Actor, account: str | None) -> str | None:
+    """Bind one handle, or say why it can't be. Raises SystemFailed where that can't be told."""
     reader, people = services.readers[system], services.ledger.people
-    try:
-        found = reader.find_account(handle)
-    except SystemFailed as failure:
-        return f"the account could not be looked up: {failure.reason}"
+    found = reader.find_account(handle)
     if found is None and reader.kind is not Kind.VAULT:
         return (
             "no account answers to the handle that was given; have it made, or enter the right one: onboard person set"
         )
     external_id = found.external_id if found else None
-    if external_id and people.account_by_external(system, external_id) not in (None, account):
-        return "that account is bound to somebody else already"
     bound = account or new_account_id()
-    people.bind(bound, person, system, external_id, handle)
+    try:
+        people.bind(bound, person, system, external_id, handle)
+    except BadInput:
+        return "that account is bound to somebody else already"
     if account is None:
         note(services, records.account_bound(person, bound, system, CLAIMED), actor)
     return None

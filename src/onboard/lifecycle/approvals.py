@@ -6,10 +6,12 @@ from collections.abc import Collection
 
 from pydantic import SecretStr
 
+from onboard.engine.plan import Authority
 from onboard.errors import NotAuthorised, Refused
 from onboard.ledger import Proposal, Register, records
-from onboard.lifecycle.accounts import bind
-from onboard.lifecycle.reconciling import Report, lacking, reconcile
+from onboard.lifecycle.accounts import bind, identified
+from onboard.lifecycle.proposing import alone
+from onboard.lifecycle.reconciling import Report, acceptable, lacking, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import OPERATOR, Actor
 from onboard.wiring import Services
@@ -39,8 +41,10 @@ def _bound_now(services: Services, system: str, entity: str) -> str | None:
     """Bind the people whose Vault handle was entered but has not been looked up yet, and look again."""
     register, people = register_of(services), services.ledger.people
     for person, profile in people.all().items():
-        if system in profile.handles:
-            bind(services, register, person, OPERATOR)
+        binding = register.bindings(person).get(system)
+        if system in profile.handles and not identified(services, binding.account if binding else None):
+            with alone(services, [person]):
+                bind(services, register_of(services), person, OPERATOR)
     return people.account_by_external(system, entity)
 
 
@@ -74,9 +78,9 @@ def approve(services: Services, digest: str, actor: Actor, accepts: Collection[s
     proposal = register.proposal(digest)
     require_open(register, proposal)
     roles = capacities(register, proposal, actor)
-    hazards = tuple(proposal.terms["hazards"])
-    blocking = [name for name in hazards if not name.startswith("limit:")]
-    if blocking:
+    hazards = acceptable(proposal.terms["hazards"])
+    blocking = [name for name in proposal.terms["hazards"] if name not in hazards]
+    if blocking and proposal.authority == Authority.APPROVAL:
         raise Refused(
             f"Plan {proposal.digest[:8]} can't be approved: {', '.join(blocking)}. Correct the policy or role."
         )
@@ -100,6 +104,8 @@ def require_open(register: Register, proposal: Proposal) -> None:
     latest = register.latest_proposal(proposal.person, proposal.authority)
     if latest is not None and latest.digest != proposal.digest:
         raise Refused(f"Plan {short} was replaced by {latest.digest[:8]}. Look at that one: onboard plans")
+    if proposal.settled == "withdrawn":
+        raise Refused(f"Nothing of plan {short} is needed any more. See what there is now: onboard plans")
 
 
 def refuse(services: Services, digest: str, actor: Actor) -> Proposal:

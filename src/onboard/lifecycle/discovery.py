@@ -17,7 +17,7 @@ def start(services: Services, person: str, engagement: str | None, actor: Actor)
 
 
 def start_everyone(services: Services, engagement: str, actor: Actor) -> Report:
-    """Start everybody that an engagement's manifest names and who hasn't started; one reading of the systems for all."""
+    """Start everybody that an engagement's manifest names and who hasn't started; one reading for all."""
     register = register_of(services)
     if engagement not in register.engagements:
         known = ", ".join(sorted(register.engagements)) or "none is loaded"

@@ -11,7 +11,7 @@ from onboard.wiring import Services
 
 
 def assignment_of(register: Register, person: str, engagement: str | None = None) -> Assignment:
-    """The person's assignment in that engagement, or the only live one. Raises BadInput where there is none, or several."""
+    """The person's assignment in that engagement, or the only live one. Raises BadInput for none or several."""
     live = [a for a in register.assignments(person) if not a.ended and engagement in (None, a.engagement)]
     if len(live) == 1:
         return live[0]
@@ -25,9 +25,15 @@ def assignment_of(register: Register, person: str, engagement: str | None = None
 
 
 def missing_facts(services: Services, register: Register, assignment: Assignment) -> tuple[str, ...]:
-    """The facts that have to be recorded, and hold today, before the next phase begins; none before the first."""
+    """The facts that have to be recorded, and hold today, before the next phase begins; none before the first.
+
+    Raises BadInput for a role that the policies don't have (any more).
+    """
     if assignment.phase is None:
         return ()
+    if assignment.role not in services.policy.roles:
+        roles = ", ".join(sorted(services.policy.roles))
+        raise BadInput.one(f"Role {assignment.role!r} is not in the policies ({roles}). Give the person one that is.")
     policy, today = services.policy, services.clock().date()
     known = {**register.facts(assignment.person), **register.milestones(assignment.person, assignment.engagement)}
     gate = list(policy.stage(assignment.role, assignment.phase).leave)

@@ -6,50 +6,57 @@ changes nothing the second time.
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from onboard.engine.diff import Subject
-from onboard.engine.parallel import each
+from onboard.engine.parallel import attempts
 from onboard.engine.perform import Outcome, Tools
 from onboard.engine.plan import Authority, Part, Plan
-from onboard.engine.reconcile import Certificate, apply, authorise, complete, propose, verify
+from onboard.engine.reconcile import Certificate, apply, complete, verify
 from onboard.engine.settle import settle
 from onboard.errors import Refused, StalePlan
 from onboard.ledger import Proposal, Record, Register, records
 from onboard.ledger.records import Result
-from onboard.lifecycle.accounts import bind
-from onboard.lifecycle.standing import limits_of, note, protected_by, register_of, rules_of, subject_of, waiting_for
-from onboard.model import Actor
+from onboard.lifecycle.proposing import alone, authorised, counts, look, proposed, subjects_of
+from onboard.lifecycle.standing import note, register_of, subject_of, waiting_for
+from onboard.lifecycle.worker import worker
+from onboard.model import Actor, Grant
 from onboard.wiring import Services
-
-#: Seconds that a person's lease lives, and that another worker on the same person waits for it.
-PERSON_TTL = 120.0
-PERSON_WAIT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one reconciliation found and did. `waiting` names prerequisites that lack: (person, fact)."""
+    """What one reconciliation found and did. `waiting` names prerequisites that lack: (person, fact).
+
+    `held` are the people to whom nothing was granted, because something that they have to lose is not gone yet.
+    """
 
     plan: Plan
     removed: tuple[Outcome, ...] = ()
     granted: tuple[Outcome, ...] = ()
     certificate: Certificate | None = None
     waiting: tuple[tuple[str, str], ...] = ()
+    held: frozenset[str] = frozenset()
 
     @property
     def open(self) -> tuple[Part, ...]:
-        """The parts that were proposed and not applied now."""
-        touched = {(o.change.person, o.change.removes) for o in (*self.removed, *self.granted)}
-        return tuple(p for p in self.plan.parts if (p.person, p.authority is Authority.FACT) not in touched)
+        """The parts of which something was proposed and not applied now."""
+        tried = {(o.change.person, str(o.change)) for o in (*self.removed, *self.granted)}
+        return tuple(p for p in self.plan.parts if any((p.person, str(change)) not in tried for change in p.changes))
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
         """The writes that failed, or may have."""
         return tuple(o for o in (*self.removed, *self.granted) if o.result is not Result.DONE)
+
+    @property
+    def unverified(self) -> tuple[Grant, ...]:
+        """What was granted now and wasn't there, nor its invitation, when it was read back."""
+        done = {(o.change.person, o.change.resource) for o in self.granted if o.result is Result.DONE}
+        absent = self.certificate.absent if self.certificate else ()
+        return tuple(grant for grant in absent if (grant.person, grant.resource) in done)
 
     @property
     def exit_code(self) -> int:
@@ -59,131 +66,109 @@ class Report:
             return 5
         if any(part.blocked for part in self.open):
             return 3
-        if certificate and certificate.remaining:
+        if self.unverified or (certificate and certificate.remaining):
             return 4
         return 6 if self.open or self.waiting or self.plan.missing else 0
-
-
-def worker() -> str:
-    """This process's name on leases."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def plan(services: Services, people: Sequence[str], actor: Actor) -> Plan:
     """What would change for these people. Binds handles that answer now and records proposals; changes no system."""
     _keep_policy(services, actor)
-    subjects = _subjects(services, people, actor)
-    return _proposed(services, subjects, actor)
+    with alone(services, people):
+        subjects = subjects_of(services, people, actor)
+        return proposed(services, register_of(services), subjects, actor, anew=True)
 
 
 def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest: str | None = None) -> Report:
     """Make so what should be so for these people, as far as facts and approvals on record allow.
 
     With `digest` the proposal of that digest has to be what is applied: raises Refused where it lacks an approval,
-    StalePlan where a new reading finds something else to do than what was approved.
+    StalePlan where a new reading finds something else to do than what was approved; removals have run by then.
+    A fault in one person's work doesn't stop the others'; it is raised at the end.
     """
     _keep_policy(services, actor)
-    leases = services.ledger.leases
-    with leases.hold([f"person:{person}" for person in people], worker(), ttl=PERSON_TTL, wait=PERSON_WAIT):
-        subjects = _subjects(services, people, actor)
-        found = _proposed(services, subjects, actor)
+    with alone(services, people) as lease:
+        subjects = subjects_of(services, people, actor)
         register = register_of(services)
-        accounts = {account.id: account for subject in subjects for account in subject.accounts.values()}
-        settle(found, accounts, register, services.ledger.journal, services.clock, actor)
-        removed = _apply(services, [(p, p.digest) for p in found.removals if _cleared(register, p)], actor)
-        failed = {o.change.person for o in removed if o.result is not Result.DONE}
-        ready = [] if digest is None else [_demanded(register, found, digest)]
-        ready += [
-            _ready(register, found, part) for part in found.grants if digest is None and part.person not in failed
-        ]
-        granted = _apply(services, [pair for pair in ready if pair and pair[0].person not in failed], actor)
-        waiting = tuple(
-            (p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)
-        )
-        report = Report(found, removed, granted, waiting=waiting)
-        leaving = any(subject.leaving for subject in subjects)
-        return _verified(services, people, report, actor) if removed or granted or leaving else report
+        found = proposed(services, register, subjects, actor, anew=False)
+        accounts = {account.id: account for subject in subjects for account in subject.everything}
+        settle(found.observed, accounts, register, services.ledger.journal, services.clock, actor)
+        work = _Work(services, register, actor, lease.check)
+        removals = [_free(register, part) for part in found.removals]
+        removed, faults = work.apply(removals)
+        held = _held(found, removals, removed)
+        grants, refusal = _granting(register, found, digest)
+        granted, more = work.apply([part for part in grants if part.person not in held])
+        faults += more
+        waiting = [(p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)]
+        report = Report(found, removed, granted, waiting=tuple(waiting), held=held)
+        if removed or granted or faults or any(subject.leaving for subject in subjects):
+            report = _verified(services, subjects, report, actor)
+    for error in (*faults, *refusal):
+        raise error
+    return report
 
 
-def _subjects(services: Services, people: Sequence[str], actor: Actor) -> list[Subject]:
-    before = register_of(services)
-    missing = dict(zip(people, each(lambda person: bind(services, before, person, actor), people), strict=True))
-    after = register_of(services)
-    return [subject_of(services, after, person, missing[person]) for person in people]
+def _free(register: Register, part: Part) -> Part:
+    """A removal part as far as it may run: no hazard stands in its way there, or each was accepted for this digest."""
+    accepted = bool(part.hazards) and not lacking(register, part.digest)
+    return replace(part, changes=part.free(accepted=accepted), under=part.digest)
 
 
-def _proposed(services: Services, subjects: Sequence[Subject], actor: Actor) -> Plan:
-    """A plan, its parts on record as proposals; proposals that it has no part for any more are withdrawn."""
-    found = look(services, subjects)
-    register = register_of(services)
-    for person in found.people:
-        unclear = any(unknown.person == person for unknown in found.unknown)
-        for authority in Authority:
-            part = found.part(person, authority)
-            latest = register.latest_proposal(person, authority)
-            if part is None and latest is not None and latest.settled is None and not unclear:
-                over = records.applied if register.intents(latest.digest) else records.withdrawn
-                note(services, over(latest.digest), actor)
-            elif part is not None and (latest is None or latest.settled or latest.digest != part.digest):
-                note(services, records.proposed(part.digest, part.terms()), actor)
-    return found
+def _held(found: Plan, removals: Iterable[Part], outcomes: Collection[Outcome]) -> frozenset[str]:
+    """Who is granted nothing now: a removal of theirs failed, waits for somebody, or can't be told to be needless."""
+    ran = {part.person: len(part.changes) for part in removals}
+    waits = {part.person for part in found.removals if len(part.changes) > ran[part.person]}
+    done = Counter(o.change.person for o in outcomes if o.result is Result.DONE)
+    failed = {person for person, tried in ran.items() if done[person] < tried}
+    return frozenset(waits | failed | {unknown.person for unknown in found.unknown if unknown.owed})
 
 
-def look(services: Services, subjects: Sequence[Subject]) -> Plan:
-    """A plan for these people as things stand. Reads the systems; writes nothing anywhere."""
-    register = register_of(services)
-    return propose(
-        subjects,
-        rules=rules_of(services, register),
-        owned=register.owned(),
-        readers=services.readers,
-        limits=limits_of(services),
-        protected=lambda account: protected_by(services, account),
-        now=services.clock(),
-    )
-
-
-def _cleared(register: Register, part: Part) -> bool:
-    """Whether a removal may run: no hazard stands in its way, or each has been accepted for this digest."""
-    return not part.hazards or (not part.blocked and not lacking(register, part.digest))
-
-
-def _ready(register: Register, found: Plan, part: Part) -> tuple[Part, str] | None:
-    """A grant part with the digest of the approval that covers it, where there is one."""
-    proposal = register.approved_proposal(part.person)
-    if proposal is None or part.blocked or lacking(register, proposal.digest):
-        return None
+def _granting(register: Register, found: Plan, digest: str | None) -> tuple[list[Part], tuple[Refused, ...]]:
+    """The grants whose approval is on record, or just those of the demanded digest; and why those may not be made."""
+    if digest is None:
+        return [part for part in found.grants if _approved(register, part)], ()
     try:
-        return _authorised(register, found, part, proposal)
-    except StalePlan:
-        return None
+        demanded = _demanded(register, found, digest)
+    except Refused as refusal:
+        return [], (refusal,)
+    return [demanded] if demanded else [], ()
 
 
-def _demanded(register: Register, found: Plan, digest: str) -> tuple[Part, str] | None:
-    """The part that the given digest authorises, or None where nothing is left to do. Raises Refused, StalePlan."""
+def _approved(register: Register, part: Part) -> bool:
+    proposal = register.approved_proposal(part.person)
+    covered = proposal is not None and proposal.digest == part.digest
+    return covered and not part.blocked and not lacking(register, part.digest)
+
+
+def _demanded(register: Register, found: Plan, digest: str) -> Part | None:
+    """The grants that the given digest authorises, or None where nothing is left to do. Raises Refused, StalePlan."""
     proposal = register.proposal(digest)
     part = found.part(proposal.person, Authority(proposal.authority))
-    if proposal.authority == Authority.FACT or proposal.applied or (part is None and register.intents(digest)):
+    if proposal.applied or (part is None and register.intents(digest)):
         return None
     require_clear(register, proposal)
-    return _authorised(register, found, part, proposal) if part else None
-
-
-def _authorised(register: Register, found: Plan, part: Part, proposal: Proposal) -> tuple[Part, str] | None:
-    begun = [intent.change for intent in register.intents(proposal.digest)]
-    unreadable = {unknown.resource for unknown in found.unknown if unknown.person == part.person}
-    todo = authorise(proposal.terms, part, begun, unreadable)
-    return (todo, proposal.digest) if todo else None
+    if part is None or proposal.authority == Authority.FACT:
+        return None
+    todo = authorised(register, found, part, proposal)
+    return replace(todo, under=proposal.digest) if todo else None
 
 
 def require_clear(register: Register, proposal: Proposal) -> None:
-    """Raises Refused unless every approval that the proposal needs is on record, and every hazard accepted."""
+    """Raises Refused unless every approval that the proposal needs is on record and counts, hazards accepted."""
     short = proposal.digest[:8]
     if proposal.refused:
         raise Refused(f"Plan {short} was refused. Ask who refused it, then plan again: onboard plan")
+    if proposal.settled == "withdrawn":
+        raise Refused(f"Plan {short} was replaced, or is no longer needed. See what there is now: onboard plans")
     waits = lacking(register, proposal.digest)
     if waits:
         raise Refused(f"Plan {short} lacks {' and '.join(waits)}. Next: onboard approve {short}")
+    if not counts(register, proposal):
+        raise StalePlan(
+            f"Plan {short} was approved before its person left, changed role or was restored: that approval is void."
+            " Nothing of it was granted. Look at the new plan (onboard plan) and have it approved."
+        )
 
 
 def lacking(register: Register, digest: str) -> tuple[str, ...]:
@@ -193,41 +178,54 @@ def lacking(register: Register, digest: str) -> tuple[str, ...]:
     accepted = {name for approval in approvals for name in approval.accepts}
     terms = register.proposal(digest).terms
     roles = [f"approval by the {need['role']}" for need in terms["needs"] if need["role"] not in given]
-    return (*roles, *(f"acceptance of {name}" for name in terms["hazards"] if name not in accepted))
+    return (*roles, *(f"acceptance of {name}" for name in acceptable(terms["hazards"]) if name not in accepted))
 
 
-def _apply(services: Services, todo: Sequence[tuple[Part, str]], actor: Actor) -> tuple[Outcome, ...]:
-    """Apply parts side by side, a person each; one that is wholly done spends its approvals."""
-    if not todo:
-        return ()
-    tools = Tools(services.readers, services.writers(), services.ledger, services.clock, worker())
+def acceptable(hazards: Iterable[str]) -> tuple[str, ...]:
+    """Of these hazards those that somebody may accept by name; the others are for the policy to remove."""
+    return tuple(name for name in hazards if name.startswith("limit:"))
 
-    def one(work: tuple[Part, str]) -> tuple[Outcome, ...]:
-        part, digest = work
-        outcomes = apply(part, actor, tools, digest=digest)
-        begun = [intent.change for intent in register_of(services).intents(digest)]
-        if all(o.result is Result.DONE for o in outcomes) and complete(
-            register_of(services).proposal(digest).terms, begun
-        ):
-            note(services, records.applied(digest), actor)
+
+@dataclass(frozen=True)
+class _Work:
+    """Applying parts side by side, a person each; `check` raises Waiting once their lease is lost."""
+
+    services: Services
+    register: Register
+    actor: Actor
+    check: Callable[[], None]
+
+    def apply(self, parts: Iterable[Part]) -> tuple[tuple[Outcome, ...], list[BaseException]]:
+        """The outcomes, and the faults that ended a person's work early."""
+        services, todo = self.services, [part for part in parts if part.changes]
+        if not todo:
+            return (), []
+        tools = Tools(services.readers, services.writers(), services.ledger, services.clock, worker(), self.check)
+        done, faults = attempts(lambda part: self._one(part, tools), todo)
+        return tuple(outcome for outcomes in done for outcome in outcomes), faults
+
+    def _one(self, part: Part, tools: Tools) -> tuple[Outcome, ...]:
+        """Apply one part; once the whole proposal is done, its approvals are spent."""
+        outcomes = apply(part, self.actor, tools)
+        register = self.register.advance(self.services.ledger.journal.entries(after=self.register.seq))
+        begun = [intent.change for intent in register.intents(part.digest)]
+        if all(o.result is Result.DONE for o in outcomes) and complete(register.proposal(part.digest).terms, begun):
+            note(self.services, records.applied(part.digest), self.actor)
         return outcomes
 
-    return tuple(outcome for outcomes in each(one, todo) for outcome in outcomes)
 
-
-def _verified(services: Services, people: Sequence[str], report: Report, actor: Actor) -> Report:
+def _verified(services: Services, before: Sequence[Subject], report: Report, actor: Actor) -> Report:
     """Read everything again, and put on record what was found."""
     register = register_of(services)
-    subjects = [subject_of(services, register, person) for person in people]
-    again = look(services, subjects)
-    certificate = verify(again, subjects)
-    for person in people:
-        note(services, _reading(certificate, report, person), actor)
+    subjects = [replace(subject_of(services, register, s.person), unclear=s.unclear) for s in before]
+    certificate = verify(look(services, register, subjects), subjects)
+    for subject in subjects:
+        note(services, _reading(certificate, report, subject.person), actor)
     return replace(report, certificate=certificate)
 
 
 def _reading(certificate: Certificate, report: Report, person: str) -> Record:
-    """What was read of one person, as the journal keeps it: counts, and the opaque names of what remains or is unknown."""
+    """What was read of one person, as the journal keeps it: counts, and opaque names of what remains or is unknown."""
     remaining = [change for change in certificate.remaining if change.person == person]
     taken = [o for o in report.removed if o.change.person == person and o.result is Result.DONE]
     return records.verified(

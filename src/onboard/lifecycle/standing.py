@@ -1,19 +1,28 @@
-"""What register and policy say of people at this moment, put in the engine's terms. Reads the ledger, writes nothing."""
+"""What register and policy say of people at this moment, put in the engine's terms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from onboard.engine.diff import Subject
 from onboard.engine.plan import Change, Hazard, Need
 from onboard.engine.reconcile import Limits, Rules
 from onboard.ledger import Entry, Record, Register
-from onboard.model import Account, AccountKind, Actor, Classification, Grant, Resource
+from onboard.model import Account, AccountKind, Actor, Classification, Engagement, Grant, Resource
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import check
 from onboard.wiring import Services
 
 GUESTS = frozenset({AccountKind.GUEST, AccountKind.SINGLE_CHANNEL_GUEST})
+
+
+@dataclass(frozen=True, slots=True)
+class Unbound:
+    """Why handles of a person's have no account, by system: `missing` is certain, `unclear` could not be looked up."""
+
+    missing: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, str] = field(default_factory=dict)
 
 
 def register_of(services: Services) -> Register:
@@ -34,10 +43,11 @@ def rules_of(services: Services, register: Register) -> Rules:
         spec = policy.resources.get(resource)
         return spec is not None and spec.exclusive
 
-    def hazards(person: str, changes: Sequence[Change], wanted: Sequence[Grant]) -> tuple[Hazard, ...]:
+    def hazards(_person: str, changes: Sequence[Change], wanted: Sequence[Grant]) -> tuple[Hazard, ...]:
         refusals = check(policy, wanted, register, today)
         forbidden = [Hazard(f"guardrail:{refusal.rule}", refusal.message, blocking=True) for refusal in refusals]
-        return (*forbidden, *_guests(services, changes))
+        kinds = dict.fromkeys((*_kinds(services, register, changes), *_second(services, register, changes)))
+        return (*forbidden, *kinds)
 
     def needs(person: str, changes: Sequence[Change]) -> tuple[Need, ...]:
         return _needs(services, register, person, changes)
@@ -52,48 +62,77 @@ def rules_of(services: Services, register: Register) -> Rules:
     )
 
 
-def _guests(services: Services, changes: Iterable[Change]) -> Iterable[Hazard]:
-    """A guest account where the resource admits none: the vendor would refuse it, or policy does."""
+def _kinds(services: Services, register: Register, changes: Iterable[Change]) -> Iterable[Hazard]:
+    """Kinds of account that the resource doesn't admit: what the account is, and what its engagement says it is."""
     for change in changes:
-        spec = services.policy.resources.get(change.resource)
-        if spec and change.account.kind in GUESTS and change.account.kind not in spec.admits:
-            message = f"{change.resource} admits no {change.account.kind} account; make the account a full member first"
+        system, spec = change.resource.system, services.policy.resources.get(change.resource)
+        engagements = [register.engagements[warrant.engagement] for warrant in change.warrants]
+        declared = {e.account_kinds[system] for e in engagements if system in e.account_kinds}
+        kinds = declared | ({change.account.kind} & GUESTS)
+        for kind in sorted(kinds - spec.admits if spec else ()):
+            message = f"{change.resource} admits no {kind} account; make the account a full member first"
             yield Hazard(f"account-kind:{change.resource}", message, blocking=True)
 
 
-def _needs(services: Services, register: Register, person: str, changes: Iterable[Change]) -> tuple[Need, ...]:
-    """The sponsor of each engagement that warrants a change; for restricted resources its product owner as well.
-
-    Removals need an approval only where they carry a hazard: then the sponsors of the person's engagements.
-    """
-    needs: set[Need] = set()
-    for change in changes:
-        spec = services.policy.resources.get(change.resource)
-        restricted = spec is not None and spec.classification is Classification.RESTRICTED
-        ids = {w.engagement for w in change.warrants} or {a.engagement for a in register.assignments(person)}
-        for engagement in (register.engagements[name] for name in ids if name in register.engagements):
-            needs.add(Need(f"sponsor of {engagement.id}", (engagement.sponsor,)))
-            if restricted and not change.removes:
-                needs.add(Need(f"product owner of {engagement.id}", (engagement.product_owner,)))
-    return tuple(sorted(needs))
+def _second(services: Services, register: Register, changes: Iterable[Change]) -> Iterable[Hazard]:
+    """Restricted resources of an engagement in which nobody but the sponsor could give the second approval."""
+    for engagement in _restricted(services, register, changes):
+        if second_approver(engagement) is None:
+            message = f"nobody but the sponsor answers for {engagement.id}; name another product owner or company lead"
+            yield Hazard(f"second-approver:{engagement.id}", message, blocking=True)
 
 
-def subject_of(
-    services: Services, register: Register, person: str, missing: Mapping[str, str] | None = None
-) -> Subject:
-    """A person as the engine sees them: bound accounts, whether they have left, and why what they lose is lost."""
-    accounts = {
-        binding.system: Account(binding.account, binding.system, *_identity(services, binding.account), person=person)
-        for binding in register.bindings(person).values()
-        if binding.system in services.readers
+def second_approver(engagement: Engagement) -> Need | None:
+    """Who approves restricted resources besides the sponsor: the product owner, or if that's the sponsor the lead."""
+    others = (("product owner", engagement.product_owner), ("company lead", engagement.company_lead))
+    found = ((what, person) for what, person in others if person != engagement.sponsor)
+    return next((Need(f"{what} of {engagement.id}", (person,)) for what, person in found), None)
+
+
+def _restricted(services: Services, register: Register, changes: Iterable[Change]) -> tuple[Engagement, ...]:
+    """The engagements that warrant something restricted."""
+    specs = ((change, services.policy.resources.get(change.resource)) for change in changes)
+    names = {
+        warrant.engagement
+        for change, spec in specs
+        if spec is not None and spec.classification is Classification.RESTRICTED
+        for warrant in change.warrants
     }
+    return tuple(register.engagements[name] for name in sorted(names))
+
+
+def _needs(services: Services, register: Register, person: str, changes: Sequence[Change]) -> tuple[Need, ...]:
+    """The sponsor of each engagement that warrants a grant; for restricted resources somebody else as well.
+
+    Removals rest on a fact. Where they carry a hazard, any one of those who answer for the person's engagements
+    accepts it, since the sponsor may be who left.
+    """
+    if any(change.removes for change in changes):
+        named = [register.engagements[a.engagement] for a in register.assignments(person)]
+        people = {p for e in named for p in (e.sponsor, e.product_owner, e.company_lead) if register.left(p) is None}
+        return (Need("sponsor, product owner or company lead", tuple(sorted(people))),)
+    warranting = {warrant.engagement for change in changes for warrant in change.warrants}
+    sponsors = {Need(f"sponsor of {name}", (register.engagements[name].sponsor,)) for name in warranting}
+    seconds = {second_approver(engagement) for engagement in _restricted(services, register, changes)}
+    return tuple(sorted(sponsors | {need for need in seconds if need is not None}))
+
+
+def subject_of(services: Services, register: Register, person: str, unbound: Unbound | None = None) -> Subject:
+    """A person as the engine sees them: bound accounts, whether they have left, and why what they lose is lost."""
+    accounts = [
+        Account(binding.account, binding.system, *_identity(services, binding.account), person=person)
+        for binding in register.accounts(person)
+    ]
+    current = {account.system: account for account in accounts}
     return Subject(
         person=person,
-        accounts=accounts,
+        accounts=current,
+        former=tuple(account for account in accounts if account is not current[account.system]),
         leaving=register.left(person) is not None,
         outsourced=bool(register.assignments(person)),
         because=_because(register, person),
-        missing=missing or {},
+        missing=unbound.missing if unbound else {},
+        unclear=unbound.unclear if unbound else {},
     )
 
 
@@ -121,7 +160,8 @@ def limits_of(services: Services) -> Limits:
 
 def protected_by(services: Services, account: Account) -> bool:
     """Whether the settings name this account, by handle or immutable id, as never to be changed."""
-    names = {name.lower() for name in services.settings.systems[account.system].protected}
+    system = services.settings.systems.get(account.system)
+    names = {name.lower() for name in system.protected} if system else set()
     return account.handle.lower() in names or (account.external_id or "").lower() in names
 
 

@@ -91,7 +91,7 @@ def _bound(services: Services, register: Register) -> dict[tuple[str, str], Boun
 
 
 def _accounts(services: Services, register: Register, person: str) -> tuple[Account, ...]:
-    return tuple(subject_of(services, register, person).accounts.values())
+    return subject_of(services, register, person).everything
 
 
 def _unknown(observed: list[Observation]) -> list[tuple[str, str]]:

@@ -38,15 +38,16 @@ class Holdings:
 def held_by(services: Services, person: str) -> Holdings:
     """Everything that a person's accounts hold, on every resource of every system."""
     register = register_of(services)
-    accounts = subject_of(services, register, person).accounts
-    observed = each(lambda system: services.readers[system].read(Scope(None)), sorted(accounts))
+    accounts = {(a.system, a.external_id) for a in subject_of(services, register, person).everything}
+    systems = sorted({system for system, _ in accounts} & services.readers.keys())
+    observed = each(lambda system: services.readers[system].read(Scope(None)), systems)
     wanted = rules_of(services, register).desired([person])
     held = tuple(
         Held(holding, person, _covering(wanted, person, holding))
         for observation in observed
         for reading in observation.readings.values()
         for holding in reading.holdings
-        if holding.account == accounts[observation.system].external_id
+        if (observation.system, holding.account) in accounts
     )
     unknown = [(o.system, o.unknown) for o in observed if o.unknown is not None]
     parts = [(str(r.resource), r.unknown) for o in observed for r in o.readings.values() if r.unknown is not None]
@@ -111,14 +112,14 @@ def explain(services: Services, person: str, resource: Resource) -> Explanation:
     if resource not in services.policy.resources:
         raise BadInput.one(f"{resource} is not declared in resources.yaml. Resources: onboard policy check --json")
     today: date = services.clock().date()
-    account = subject_of(services, register, person).accounts.get(resource.system)
+    ids = {a.external_id for a in subject_of(services, register, person).everything if a.system == resource.system}
     reading = services.readers[resource.system].read(Scope(frozenset({resource}))).of(resource)
     facts = register.facts(person)
     grants = tuple(g for g in rules_of(services, register).desired([person]) if g.resource == resource)
     return Explanation(
         person=person,
         resource=resource,
-        held=tuple(h for h in reading.holdings if account and h.account == account.external_id),
+        held=tuple(h for h in reading.holdings if h.account in ids),
         unknown=reading.unknown,
         grants=grants,
         against=why_not(services.policy, register, person, resource, today),

@@ -1,0 +1,121 @@
+"""Plans on record: what would be done is proposed once, and stands until it isn't needed any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from onboard.engine.diff import Subject
+from onboard.engine.parallel import beating, each
+from onboard.engine.plan import Authority, Part, Plan
+from onboard.engine.reconcile import authorise, propose
+from onboard.errors import StalePlan
+from onboard.ledger import Lease, Proposal, Register, records
+from onboard.lifecycle.accounts import bind
+from onboard.lifecycle.standing import limits_of, note, protected_by, register_of, rules_of, subject_of
+from onboard.lifecycle.worker import worker
+from onboard.model import Actor
+from onboard.wiring import Services
+
+#: Seconds that a person's lease lives without being renewed, and that another worker on the same person waits for it.
+PERSON_TTL = 120.0
+PERSON_WAIT = 30.0
+
+
+@contextmanager
+def alone(services: Services, people: Sequence[str]) -> Iterator[Lease]:
+    """Hold these people's leases, renewed as long as the work takes. Raises Waiting where another worker has one."""
+    keys = [f"person:{person}" for person in people]
+    with (
+        services.ledger.leases.hold(keys, worker(), ttl=PERSON_TTL, wait=PERSON_WAIT) as lease,
+        beating(lease.renew, every=PERSON_TTL / 4),
+    ):
+        yield lease
+
+
+def subjects_of(services: Services, people: Sequence[str], actor: Actor) -> list[Subject]:
+    """These people as the engine sees them, having bound what handles answer now. Call it under their leases."""
+    before = register_of(services)
+    unbound = each(lambda person: bind(services, before, person, actor), people)
+    after = register_of(services)
+    return [subject_of(services, after, person, why) for person, why in zip(people, unbound, strict=True)]
+
+
+def look(services: Services, register: Register, subjects: Sequence[Subject]) -> Plan:
+    """A plan for these people as things stand. Reads the systems; writes nothing anywhere."""
+    return propose(
+        subjects,
+        rules=rules_of(services, register),
+        owned=register.owned(),
+        readers=services.readers,
+        limits=limits_of(services),
+        protected=lambda account: protected_by(services, account),
+        now=services.clock(),
+    )
+
+
+def proposed(services: Services, register: Register, subjects: Sequence[Subject], actor: Actor, *, anew: bool) -> Plan:
+    """A plan, each part under the proposal on record that covers it, or else proposed now.
+
+    Proposals that it has no part for any more are withdrawn. What was refused is proposed again only if asked `anew`.
+    """
+    found = look(services, register, subjects)
+    parts = [
+        _on_record(services, register, found, person, authority, actor, anew)
+        for person in found.people
+        for authority in Authority
+    ]
+    return replace(found, parts=tuple(part for part in parts if part is not None))
+
+
+def _on_record(
+    services: Services,
+    register: Register,
+    found: Plan,
+    person: str,
+    authority: Authority,
+    actor: Actor,
+    anew: bool,
+) -> Part | None:
+    part, latest = found.part(person, authority), register.latest_proposal(person, authority)
+    live = latest if latest and latest.settled is None else None
+    if part is None:
+        if live and not any(unknown.person == person for unknown in found.unknown):
+            note(
+                services, (records.applied if register.intents(live.digest) else records.withdrawn)(live.digest), actor
+            )
+        return None
+    approved = register.approved_proposal(person) if authority is Authority.APPROVAL else None
+    known = (p for p in (approved, live) if p and counts(register, p) and _covers(register, found, p, part))
+    standing = next(known, None)
+    if live and (standing is None or standing.digest != live.digest):
+        note(services, records.withdrawn(live.digest), actor)
+    if standing:
+        return replace(part, under=standing.digest)
+    if anew or not (latest and latest.refused and latest.digest == part.digest):
+        note(services, records.proposed(part.digest, part.terms()), actor)
+    return part
+
+
+def counts(register: Register, proposal: Proposal) -> bool:
+    """Whether the approvals given to a proposal, if there are any, still count: no fact about its person undid them."""
+    if proposal.authority != Authority.APPROVAL or not register.approvals(proposal.digest):
+        return True
+    approved = register.approved_proposal(proposal.person)
+    return approved is not None and approved.digest == proposal.digest
+
+
+def authorised(register: Register, found: Plan, part: Part, proposal: Proposal) -> Part | None:
+    """What is still to do of a part under a proposal; None where nothing is left. Raises StalePlan as `authorise`."""
+    begun = [intent.change for intent in register.intents(proposal.digest)]
+    unreadable = {unknown.resource for unknown in found.unknown if unknown.person == part.person}
+    return authorise(proposal.terms, part, begun, unreadable)
+
+
+def _covers(register: Register, found: Plan, proposal: Proposal, part: Part) -> bool:
+    try:
+        authorised(register, found, part, proposal)
+    except StalePlan:
+        return False
+    return True
