@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from urllib.error import URLError
 
@@ -18,6 +19,7 @@ from onboard.connectors.http import (
     Unreachable,
     reading,
     retry_after,
+    side_by_side,
     status_failure,
     transport,
     transport_failure,
@@ -128,3 +130,39 @@ def test_every_thread_has_a_client_of_its_own_and_keeps_it() -> None:
 
     assert all(first is second for first, second in seen)
     assert len({id(first) for first, _ in seen}) == 8
+
+
+def test_a_retried_read_writes_nothing_and_is_never_uncertain(capfd: pytest.CaptureFixture[str]) -> None:
+    def call() -> None:
+        raise SystemFailed("jira", "answered 500.", uncertain=True, retry_after=0)
+
+    with pytest.raises(SystemFailed) as failed:
+        reading(call)
+
+    assert not failed.value.uncertain
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_done_side_by_side_keeps_its_order_and_the_callers_context() -> None:
+    who = ContextVar("who", default="nobody")
+    who.set("marta")
+    together = threading.Barrier(4, timeout=5)
+
+    def work(number: int) -> tuple[int, str]:
+        together.wait()
+        return number, who.get()
+
+    assert side_by_side(work, range(4), workers=4) == [(number, "marta") for number in range(4)]
+
+
+def test_after_a_failure_side_by_side_begins_nothing_more() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        raise SystemRefused("vault", "answered 403.")
+
+    with pytest.raises(SystemRefused):
+        side_by_side(work, range(1000), workers=2)
+
+    assert len(begun) < 1000

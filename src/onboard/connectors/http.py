@@ -6,10 +6,12 @@ token.
 
 from __future__ import annotations
 
+import contextvars
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,18 +21,24 @@ from typing import Any, Generic, TypeVar
 
 import requests
 import stamina
+import stamina.instrumentation
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Receipt
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+#: Calls to one system at once while it is read in bulk.
+WORKERS = 8
 
 #: The longest wait in seconds that a vendor may ask of a read; beyond it the read counts as failed.
 LONGEST_WAIT = 20.0
 
 #: Three attempts, then the reading is unknown: whoever asked can ask again, and the other resources go on.
 _RETRIES = stamina.RetryingCaller(attempts=3, timeout=60.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+stamina.instrumentation.set_on_retry_hooks(())  # they would write each retried read to standard error
 
 #: What looking into an answer raises where it isn't of the documented form.
 MALFORMED = (KeyError, TypeError, AttributeError, ValueError)
@@ -91,9 +99,29 @@ def reading(call: Callable[[], T]) -> T:
     """What `call` returns, trying again where it raises SystemFailed for something that may pass.
 
     A definite no (SystemRefused) is never tried again. A vendor's `retry_after` is waited for, up to LONGEST_WAIT
-    seconds. Raises what the last attempt raised. For reads only: writes are repeated by the engine, after reading.
+    seconds. Raises what the last attempt raised, never uncertain. For reads only: writes are repeated by the engine,
+    after reading.
     """
-    return _RETRIES(_worth_waiting, call)
+    with read_only():
+        return _RETRIES(_worth_waiting, call)
+
+
+def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int = WORKERS) -> list[R]:
+    """`work` on every item, so many at once; the results in the items' order. Each thread finds the caller's context.
+
+    After the first that raises no other is begun; it is raised once those under way have ended.
+    """
+    todo = list(items)
+    if len(todo) < 2:
+        return [work(item) for item in todo]
+    with ThreadPoolExecutor(min(workers, len(todo)), thread_name_prefix="onboard-read") as pool:
+        futures = [pool.submit(contextvars.copy_context().run, work, item) for item in todo]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        ended = [future for future in futures if not future.cancel()]
+    for future in ended:
+        if failure := future.exception():
+            raise failure
+    return [future.result() for future in futures]
 
 
 def transport_failure(system: str, doing: str, error: Exception) -> SystemFailed:

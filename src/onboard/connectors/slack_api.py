@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
 from onboard.connectors.base import TIMEOUT
-from onboard.connectors.http import PerThread, limited, reading, retry_after, status_failure, transport
+from onboard.connectors.http import PerThread, limited, read_only, reading, retry_after, status_failure, transport
 from onboard.connectors.loopback import is_loopback
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, AccountKind, AccountState
@@ -125,7 +125,10 @@ class Slack:
 
     def find(self, doing: str, ask: Ask) -> SlackResponse:
         """What a read answered."""
-        return reading(lambda: self._look(doing, ask)) if self._retry else self._look(doing, ask)
+        if self._retry:
+            return reading(lambda: self.send(doing, ask))
+        with read_only():
+            return self.send(doing, ask)
 
     def pages(self, doing: str, key: str, ask: Callable[[WebClient, str, int], SlackResponse]) -> Iterator[Any]:
         """The entries under `key` of every page. `ask` gets the client, the cursor and the page's size."""
@@ -139,14 +142,6 @@ class Slack:
             if cursor in seen:
                 raise SystemFailed(self.system, f"{doing}: the same page came twice. Try again later.")
             seen.add(cursor)
-
-    def _look(self, doing: str, ask: Ask) -> SlackResponse:
-        try:
-            return self.send(doing, ask)
-        except SystemFailed as failure:
-            if not failure.uncertain:
-                raise
-            raise SystemFailed(self.system, failure.reason, retry_after=failure.retry_after) from None
 
     def _failure(self, doing: str, response: SlackResponse) -> SystemFailed:
         if response.status_code != requests.codes.ok:

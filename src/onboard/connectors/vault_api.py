@@ -19,7 +19,7 @@ from hvac.adapters import RawAdapter
 from pydantic import SecretStr
 
 from onboard.connectors.base import TIMEOUT
-from onboard.connectors.http import PerThread, reading, status_failure, transport
+from onboard.connectors.http import PerThread, read_only, reading, status_failure, transport
 from onboard.connectors.loopback import is_loopback
 from onboard.errors import SystemFailed, SystemRefused
 
@@ -140,15 +140,16 @@ class Vault:
 
     def find(self, doing: str, ask: Ask) -> Answer | None:
         """What a read answered; None where it answered that there is nothing."""
-        return reading(lambda: self._look(doing, ask)) if self._retry else self._look(doing, ask)
+        if self._retry:
+            return reading(lambda: self._look(doing, ask))
+        with read_only():
+            return self._look(doing, ask)
 
     def _look(self, doing: str, ask: Ask) -> Answer | None:
         try:
             answer = self.send(doing, ask)
         except VaultNothing:
             return None
-        except SystemFailed as failure:
-            raise _harmless(failure) from None
         if any("partial" in warning.lower() for warning in answer.warnings):
             raise SystemFailed(self.system, f"{doing}: only part of the answer came. Try again later.")
         return None if answer.status == requests.codes.no_content else answer
@@ -275,12 +276,6 @@ def _client(addr: str, token: SecretStr, namespace: str | None) -> Any:
         adapter=RawAdapter,
         ignore_exceptions=True,
     )
-
-
-def _harmless(failure: SystemFailed) -> SystemFailed:
-    if not failure.uncertain:
-        return failure
-    return SystemFailed(failure.system, failure.reason, retry_after=failure.retry_after)
 
 
 def _json(response: requests.Response) -> Any:
