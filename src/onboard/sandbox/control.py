@@ -51,6 +51,10 @@ class _Move(_Body):
     now: AwareDatetime | None = None
 
 
+class _Switch(_Body):
+    on: bool
+
+
 class _Reset(_Body):
     world: dict[str, Any] | None = None
 
@@ -68,6 +72,7 @@ class Control:
                 Route(f"{at}/people/{{person}}/delete", self._delete, methods=["POST"]),
                 Route(f"{at}/clock", self._clock, methods=["GET", "POST"]),
                 Route(f"{at}/requests", self._requests),
+                Route(f"{at}/recording", self._recording, methods=["GET", "POST"]),
                 Route(f"{at}/state", self._state),
                 Route(f"{at}/faults", self._faults, methods=["GET", "POST", "DELETE"]),
                 Route(f"{at}/reset", self._reset, methods=["POST"]),
@@ -129,6 +134,14 @@ class Control:
         if not since.isdecimal():
             raise BadInput.one(f"since={since!r} is no number; give the n of the last request that you know.")
         return JSONResponse({"requests": self._sandbox.log.since(int(since), request.query_params.get("system"))})
+
+    async def _recording(self, request: Request) -> Response:
+        """Whole requests and answers since the recording was switched on; POST `{"on": true}` switches it."""
+        recording = self._sandbox.recording
+        if request.method == "POST":
+            recording.switch(on=(await _parsed(request, _Switch)).on)
+            return JSONResponse({"on": recording.on})
+        return JSONResponse({"on": recording.on, "exchanges": recording.all()})
 
     async def _state(self, _: Request) -> Response:
         """Who holds what on all systems, Vault read now."""

@@ -108,10 +108,13 @@ def _fields(body: bytes) -> dict[str, Any]:
     return dict(fields)
 
 
-def answer(fault: Fault) -> Response:
-    """What the vendor would say to a request that meets `429`, `500`, `forbidden` or `partial`."""
+def answer(fault: Fault, path: str) -> Response:
+    """What the vendor would say to a request of that path that meets `429`, `500`, `forbidden` or `partial`."""
     status = {"429": 429, "forbidden": 403}.get(fault.kind, 500)
     headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None and status == 429 else {}
+    if path.startswith("/scim/"):
+        words = {429: "ratelimited", 403: "missing_scope", 500: "internal_error"}[status]
+        return JSONResponse({"Errors": {"description": words, "code": status}}, status, headers)
     if fault.system == SLACK and status == 403:
         return JSONResponse({"ok": False, "error": "restricted_action"})
     return JSONResponse(_wording(fault.system, status), status, headers)

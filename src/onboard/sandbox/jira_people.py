@@ -65,7 +65,7 @@ def update_user(call: Call) -> Response:
     user.name = call.field("displayName") or user.name
     if (active := call.field("active")) is not None:
         user.active = bool(active)
-    return ok(user_view(call, user))
+    return ok({key: value for key, value in user_view(call, user).items() if key not in ("avatarUrls", "timeZone")})
 
 
 def all_users(call: Call) -> Response:

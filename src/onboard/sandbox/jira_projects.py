@@ -212,9 +212,9 @@ def _view(call: Call, project: Project) -> dict[str, Any]:
         "key": project.key,
         "name": project.name,
         "avatarUrls": {},
-        "projectTypeKey": "software",
     }
-    return view | ({"simplified": False, "style": "classic", "isPrivate": False} if call.cloud else {})
+    kind = {"projectTypeKey": "software", "simplified": False, "style": "classic", "isPrivate": False}
+    return view | (kind if call.cloud else {})
 
 
 def _role_urls(call: Call, project: Project) -> dict[str, str]:

@@ -16,6 +16,8 @@ from onboard.sandbox.faults import Fault, Faults, answer, asks_for_more
 
 #: Older requests are forgotten.
 LOG_LENGTH = 100_000
+#: And with them what was said, where that is kept.
+RECORDING_LENGTH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,68 @@ class RequestLog:
         self._last = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer, word for word; no headers but the types of the two bodies, so no credentials.
+
+    `status` and what follows is what the system answered, even where a fault then dropped it; None where it never did.
+    """
+
+    system: str
+    method: str
+    path: str
+    query: str
+    sent_type: str
+    sent: str
+    status: int | None
+    answered_type: str
+    answered: str
+    fault: str | None
+
+
+class Recording:
+    """Keeps whole requests and answers while it is switched on, to hold them against the vendors' descriptions."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self._exchanges: deque[Exchange] = deque(maxlen=RECORDING_LENGTH)
+
+    def switch(self, *, on: bool) -> None:
+        """On: from nothing. Off: what was kept stays to be read."""
+        self.on = on
+        if on:
+            self._exchanges.clear()
+
+    def add(self, target: str, scope: Scope, body: bytes, messages: list[Message], fault: Fault | None) -> None:
+        """Keep one, if it is on."""
+        if not self.on:
+            return
+        start = messages[0] if messages else {"status": None, "headers": []}
+        self._exchanges.append(
+            Exchange(
+                system=target,
+                method=scope["method"],
+                path=scope["path"],
+                query=scope["query_string"].decode(),
+                sent_type=Headers(scope=scope).get("content-type", ""),
+                sent=body.decode("utf-8", "replace"),
+                status=start["status"],
+                answered_type=Headers(raw=list(start["headers"])).get("content-type", ""),
+                answered=b"".join(message.get("body", b"") for message in messages[1:]).decode("utf-8", "replace"),
+                fault=fault.kind if fault else None,
+            )
+        )
+
+    def all(self) -> list[dict[str, Any]]:
+        """What was kept, oldest first."""
+        return [asdict(exchange) for exchange in self._exchanges]
+
+    def forget(self) -> None:
+        """Off, and nothing kept."""
+        self.on = False
+        self._exchanges.clear()
+
+
 class Target(Protocol):
     """A system behind the gate: a simulator, or OpenBao's proxy."""
 
@@ -79,6 +143,7 @@ class Gate:
     """What stands before every system. `drop` closes a client's connection, `changed` saves a system's state."""
 
     log: RequestLog
+    recording: Recording
     faults: Faults
     clock: Clock
     latency: float
@@ -94,6 +159,7 @@ class Gate:
         await asyncio.sleep(self.latency + (fault.ms / 1000 if fault and fault.kind == "latency" else 0))
         messages = await self._answer(target, fault, scope, body)
         self._record(target, scope, fault, messages)
+        self.recording.add(target.name, scope, body, messages, fault)
         if fault and fault.kind in ("drop-before", "drop-after"):
             self.drop(scope)
             while (await receive())["type"] != "http.disconnect":
@@ -112,7 +178,7 @@ class Gate:
         if fault and fault.kind == "drop-before":
             return []
         if fault and fault.kind in ("429", "500", "forbidden", "partial"):
-            await answer(fault)(scope, _replay(body), keep)
+            await answer(fault, scope["path"])(scope, _replay(body), keep)
             return messages
         await target.app(scope, _replay(body), keep)
         if target.is_write(scope["method"], scope["path"]):

@@ -24,7 +24,7 @@ from onboard.sandbox.core import SYSTEMS, VAULT, Clock, Credentials, Held, Princ
 from onboard.sandbox.faults import Faults
 from onboard.sandbox.github import GitHubSimulator
 from onboard.sandbox.jira import JiraSimulator
-from onboard.sandbox.middleware import Gate, RequestLog, Target
+from onboard.sandbox.middleware import Gate, Recording, RequestLog, Target
 from onboard.sandbox.openbao import OpenBao, end_stale
 from onboard.sandbox.openbao_proxy import OpenBaoProxy
 from onboard.sandbox.ready import ready_line
@@ -67,6 +67,7 @@ class Sandbox:
         self._kept = store.opened(options.world, default=demo_world())
         self.clock = Clock(timedelta(seconds=self._kept.offset_seconds))
         self.log, self.faults, self.connections = RequestLog(), Faults(), Connections()
+        self.recording = Recording()
         end_stale(store.folder / "openbao")
         self._sockets = {name: self._listener(name) for name in (*OURS, *OPENBAO_PORTS)}
         self._bao = OpenBao(
@@ -75,6 +76,7 @@ class Sandbox:
         self._proxy = OpenBaoProxy(self._bao, self._logged_in)
         self._gate = Gate(
             log=self.log,
+            recording=self.recording,
             faults=self.faults,
             clock=self.clock,
             latency=options.latency_ms / 1000,
@@ -147,6 +149,7 @@ class Sandbox:
             await self._seed_vault(same_people=same)
             self.save_self()
         self.log.clear()
+        self.recording.forget()
 
     async def holdings(self) -> list[Held]:
         """Who holds what on every system, now."""

@@ -1,0 +1,227 @@
+"""Everything that our connectors can be asked, asked of the sandbox while it records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+from pydantic import SecretStr
+
+from onboard import wiring
+from onboard.connectors.base import Reader, Scope, Writer
+from onboard.connectors.vault import whoami
+from onboard.errors import OnboardError, SystemFailed
+from onboard.model import Account, AccountKind, Receipt, Resource
+from onboard.sandbox.client import SandboxClient
+from onboard.settings import Settings
+
+Entitlements = Sequence[tuple[str, str]]
+
+GITHUB: Entitlements = [
+    ("github:org:acme", "member"),
+    ("github:team:acme/outsourced-readers", "member"),
+    ("github:team:acme/payments-engineers", "maintainer"),
+    ("github:repo:acme/docs", "pull"),
+    ("github:repo:acme/payments-api", "push"),
+]
+JIRA: Entitlements = [
+    ("jira:group:outsourced-engineers", "member"),
+    ("jira:project:PAY", "Developers"),
+    ("jira:project:OPS", "Viewers"),
+]
+SLACK: Entitlements = [
+    ("slack:channel:payments-dev", "member"),
+    ("slack:channel:onboarding", "member"),
+    ("slack:usergroup:qa-engineers", "member"),
+    ("slack:usergroup:payments-engineers", "member"),
+]
+VAULT: Entitlements = [
+    ("vault:login:userpass", "enabled"),
+    ("vault:group:payments-dev", "member"),
+    ("vault:group:data-read", "member"),
+]
+#: What readers can be asked besides, where they have it, and whether it is asked of one account.
+MORE_READS: Mapping[str, bool] = {"capabilities": False, "residue": True}
+
+
+@dataclass
+class Clock:
+    """The machine's time, and what was added to it."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+class Conversation:
+    """One system's reader and writer, as the product builds them for this sandbox."""
+
+    def __init__(self, sandbox: SandboxClient, system: str, folder: Path, **changed: str) -> None:
+        environment = {**sandbox.env, **changed, "ONBOARD_LEDGER_URL": "sqlite:////nowhere"}
+        settings = Settings.load(environment, folder)
+        self.sandbox = sandbox
+        self.clock = Clock()
+        self.reader: Reader = wiring.readers(settings, self.clock)[system]
+        self.writer: Writer = wiring.writers(settings, self.clock)[system]
+
+    def account(self, handle: str, person: str) -> Account:
+        """The person's account by its handle; one that is still to be made where there is none."""
+        found = self.reader.find_account(handle) or Account("", self.reader.system, None, handle)
+        return replace(found, id=f"a-{person:>032}".replace(" ", "0"), person=f"p-{person}")
+
+    def introduce(self, handle: str, nobody: str = "nobody-of-that-name") -> Account:
+        """Health of both sides, and a look at somebody who is there and at `nobody`."""
+        for side in (self.reader, self.writer):
+            health = side.health()
+            assert health.reachable, health.problem
+            assert not health.problem
+        assert self.reader.find_account(nobody) is None
+        return self.account(handle, handle)
+
+    def grant(self, account: Account, entitlements: Entitlements) -> Account:
+        """Grant each one, twice; the account as it is known afterwards."""
+        for text, level in entitlements:
+            for _ in range(2):
+                receipt = self.writer.grant(account, Resource.parse(text), level)
+                account = self._bound(account, receipt)
+        return account
+
+    def revoke(self, account: Account, entitlements: Entitlements) -> None:
+        """Revoke each one, twice, the last granted first."""
+        for text, level in reversed(entitlements):
+            for _ in range(2):
+                self.writer.revoke(account, Resource.parse(text), level)
+
+    def read(self, account: Account, entitlements: Entitlements = ()) -> None:
+        """Read these, or else everything, and whatever else a reader tells. Nothing may be unknown."""
+        wanted = frozenset(Resource.parse(text) for text, _ in entitlements)
+        observation = self.reader.read(Scope(wanted or None))
+        assert observation.unknown is None, observation.unknown
+        assert not [r.unknown for r in observation.readings.values() if r.unknown]
+        for name, of_one in MORE_READS.items():
+            if (ask := getattr(self.reader, name, None)) is not None:
+                ask(*[account] if of_one else [])
+
+    def whole_life(self, account: Account, entitlements: Entitlements, accept: Sequence[str] = ()) -> Account:
+        """Granted and accepted, read, revoked, granted again, and cut off while still invited; then once more."""
+        account = self.grant(account, entitlements)
+        self.read(account)
+        for person in accept:
+            self.sandbox.accept(person)
+        self.read(account)
+        self.read(account, entitlements)
+        self.revoke(account, entitlements)
+        account = self.grant(account, entitlements)
+        self.writer.cut_off(account)
+        self.writer.cut_off(account)
+        self.read(account)
+        return account
+
+    def cut_off_against(self, account: Account, *faults: Mapping[str, Any]) -> None:
+        """Cut off where some levers are refused, so that the finer ones are pulled."""
+        for fault in faults:
+            self.sandbox.fault(**fault)
+        try:
+            self.writer.cut_off(account)
+        except SystemFailed:
+            pass
+        else:
+            raise AssertionError("the fault didn't reach the connector")
+        finally:
+            self.sandbox.clear_faults()
+
+    def _bound(self, account: Account, receipt: Receipt) -> Account:
+        return replace(account, external_id=receipt.external_id or account.external_id)
+
+
+def talk_to_github(sandbox: SandboxClient, folder: Path) -> None:
+    talk = Conversation(sandbox, "github", folder)
+    marta = talk.introduce("marta-nw")
+    talk.whole_life(marta, GITHUB, accept=["marta"])
+    talk.grant(marta, GITHUB)
+    talk.grant(marta, [("github:repo:acme/docs", "triage"), ("github:team:acme/outsourced-readers", "maintainer")])
+    sandbox.advance(days=8)
+    talk.clock.ahead += timedelta(days=8)
+    talk.read(marta)
+    talk.grant(marta, GITHUB)
+    sandbox.accept("marta")
+    forbidden = {"system": "github", "kind": "forbidden", "method": "DELETE"}
+    talk.cut_off_against(
+        marta, {**forbidden, "path": "^/orgs/acme/memberships/"}, {**forbidden, "path": "outside_collaborators"}
+    )
+    talk.read(talk.account("octo-admin", "octo-admin"))
+    sandbox.delete_accounts("marta", "github")
+    talk.read(marta)
+
+
+def talk_to_jira(sandbox: SandboxClient, folder: Path, *, cloud: bool) -> None:
+    at = sandbox.jira if cloud else sandbox.jira_data_center
+    changed = {f"ONBOARD_JIRA__{name.upper()}": value for name, value in at.items()}
+    talk = Conversation(sandbox, "jira", folder, **changed)
+    known = "account_id" if cloud else "username"
+    marta = talk.introduce(str(sandbox.person("marta").jira[known]))
+    by_address = partial(talk.account, "jonas@nordwind.example", "jonas")
+    _refused(by_address) if cloud else by_address()
+    talk.whole_life(marta, JIRA)
+    jonas = talk.account(str(sandbox.person("jonas").jira[known]), "jonas")
+    talk.grant(jonas, JIRA)
+    system = "jira" if cloud else "jira-data-center"
+    broken = {"system": system, "kind": "500", "method": "GET"}
+    listed = "/user/groups" if cloud else "/user$"
+    talk.cut_off_against(
+        jonas,
+        {**broken, "path": listed, "skip": 0 if cloud else 1, "times": 1},
+        {**broken, "method": "DELETE", "kind": "forbidden", "path": "role"},
+    )
+    sandbox.delete_accounts("jonas", system)
+    talk.read(jonas)
+
+
+def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
+    talk = Conversation(sandbox, "slack", folder)
+    marta = talk.introduce("marta@nordwind.example", "nobody@nordwind.example")
+    talk.whole_life(marta, SLACK[:3])
+    jonas = talk.account("jonas@nordwind.example", "jonas")
+    talk.grant(jonas, SLACK)
+    talk.cut_off_against(
+        jonas,
+        {"system": "slack", "kind": "forbidden", "path": "/scim/"},
+        {"system": "slack", "kind": "500", "path": "users.conversations"},
+    )
+    guest = replace(talk.account("ines@nordwind.example", "ines"), kind=AccountKind.GUEST)
+    talk.grant(guest, SLACK[:1])
+    talk.writer.cut_off(guest)
+    _refused(partial(talk.writer.cut_off, replace(guest, external_id="U0NOBODY000")))
+    talk.read(guest)
+
+
+def talk_to_vault(sandbox: SandboxClient, folder: Path) -> None:
+    talk = Conversation(sandbox, "vault", folder)
+    talk.introduce("ada")
+    marta = talk.whole_life(talk.account("marta", "marta"), VAULT)
+    talk.grant(marta, VAULT)
+    known = sandbox.person("marta").vault
+    answer = requests.post(
+        f"{sandbox.vault['addr']}/v1/auth/userpass/login/{known['username']}",
+        json={"password": known["password"]},
+        timeout=10,
+    )
+    whoami(sandbox.vault["addr"], SecretStr(answer.json()["auth"]["client_token"]), None)
+    talk.read(marta)
+    talk.writer.cut_off(marta)
+    talk.writer.cut_off(replace(marta, external_id="00000000-0000-0000-0000-000000000000"))
+
+
+def _refused(call: Callable[[], Any]) -> None:
+    """A call that must be refused: Cloud hides addresses, Slack knows no such user."""
+    try:
+        call()
+    except OnboardError:
+        return
+    raise AssertionError("it was not refused")

@@ -1,0 +1,40 @@
+"""What our connectors send and what the sandbox answers, held against the vendors' own descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from onboard.sandbox.client import SandboxClient
+from tests.contract import conversations
+from tests.contract.description import Exchange
+from tests.contract.vendors import Rules, Vendors
+
+Recorded = Callable[[Callable[[], None]], dict[str, list[Exchange]]]
+Talk = Callable[[SandboxClient, Path], None]
+
+CONVERSATIONS: dict[str, tuple[list[str], Talk]] = {
+    "github": (["github"], conversations.talk_to_github),
+    "jira": (["jira"], partial(conversations.talk_to_jira, cloud=True)),
+    "jira-data-center": (["jira-data-center"], partial(conversations.talk_to_jira, cloud=False)),
+    "slack": (["slack", "scim"], conversations.talk_to_slack),
+    "vault": (["vault"], conversations.talk_to_vault),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_requests_and_answers_are_those_that_the_vendor_describes(
+    name: str, vendors: Vendors, rules: Rules, sandbox: SandboxClient, recorded: Recorded, tmp_path: Path
+) -> None:
+    apis, talk = CONVERSATIONS[name]
+
+    said = recorded(partial(talk, sandbox, tmp_path))
+
+    assert sorted(said) == sorted(apis)
+    for api in apis:
+        findings = {finding for exchange in said[api] for finding in vendors[api].check(exchange)}
+        assert rules.left(api, findings) == []
+        assert rules.unused(api, findings) == []
