@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from onboard.cli.main import app
+from onboard.sandbox.client import SandboxClient
+from tests.cli.house import House
 
 Onboard = Callable[..., Result]
 
@@ -48,3 +50,16 @@ def person(onboard: Onboard, name: str, **handles: str) -> str:
     result = onboard("person", "add", name, f"--email={email}", *options)
     assert result.exit_code == 0, result.output
     return str(result.stdout.strip())
+
+
+@pytest.fixture
+def bare_house(home: Path, sandbox: SandboxClient) -> House:
+    """A folder and the sandbox, nobody entered yet."""
+    return House(home, sandbox)
+
+
+@pytest.fixture
+def house(bare_house: House) -> House:
+    """People entered, the engagement loaded, nobody started: marta as backend engineer, jonas as QA engineer."""
+    bare_house.arrive()
+    return bare_house

@@ -208,6 +208,9 @@ def _gate(services: Services, register: Register, people: Sequence[str]) -> tupl
     from onboard.lifecycle.gates import missing_facts
 
     live = [a for person in people for a in register.assignments(person) if a.phase and not a.ended]
-    if len(people) != 1 or len(live) != 1 or live[0].phase is None or live[0].phase.next is None:
+    if len(people) != 1 or len(live) != 1:
         return None
-    return missing_facts(services, register, live[0])
+    (assignment,) = live
+    if assignment.phase is None or assignment.phase.next is None or assignment.role not in services.policy.roles:
+        return None
+    return missing_facts(services, register, assignment)
