@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,32 +14,57 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onboard.errors import BadInput
-from onboard.sandbox import github_org, github_people, github_repos, github_teams
+from onboard.sandbox import github_graphql, github_org, github_people, github_repos, github_routes, github_teams
 from onboard.sandbox.core import GITHUB, Clock, Credentials, Held, Principal, token_of
-from onboard.sandbox.github_http import Call, GitHubError, Reply, parsed_body
-from onboard.sandbox.github_state import BOT_ID, Org, User, build, holdings
+from onboard.sandbox.github_apps import check, installation_token, needed
+from onboard.sandbox.github_build import build
+from onboard.sandbox.github_grants import Installation
+from onboard.sandbox.github_http import ENTERPRISE, Call, GitHubError, Reply, parsed_body
+from onboard.sandbox.github_limits import Budget
+from onboard.sandbox.github_state import BOT_ID, Org, User, holdings
 from onboard.sandbox.world import World
 
 Handler = Callable[[Call], Reply]
 
-#: Requests per hour and token, as for an enterprise's installation.
+#: The label of an App's tokens in the request log.
+APP = "app"
+
+#: REST requests per hour and token, as for an enterprise's installation.
 RATE_LIMIT = 15_000
-WINDOW = 3600
+
+ROUTES = (
+    *github_org.ROUTES,
+    *github_teams.ROUTES,
+    *github_repos.ROUTES,
+    *github_people.ROUTES,
+    *github_routes.ROUTES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who asks: with which token, as which user, or through which installation of an App."""
+
+    label: str
+    actor: User
+    scopes: Mapping[str, str]
+    app: Installation | None = None
 
 
 class GitHubSimulator:
     """Implements `core.Simulator`. The automation's account owns the organisation; its reading token may only GET."""
 
     def __init__(self, world: World, clock: Clock, credentials: Credentials) -> None:
-        self._org = build(world)
+        self._org = build(world, clock.now())
         self._clock = clock
         self._credentials = credentials
-        self._budget = _Budget()
-        everything = (*github_org.ROUTES, *github_teams.ROUTES, *github_repos.ROUTES, *github_people.ROUTES)
+        self._rest = Budget("core")
+        self._graph = Budget("graphql")
         self.app = Starlette(
             routes=[
-                *(Route(path, self._endpoint(handler), methods=[method]) for method, path, handler in everything),
-                Route("/rate_limit", self._rate_limit),
+                *self._routes(""),
+                *self._routes(ENTERPRISE),
+                Route("/api/graphql", self._graphql, methods=["POST"]),
             ],
             exception_handlers={HTTPException: _unknown_path},
         )
@@ -75,8 +100,9 @@ class GitHubSimulator:
         return holdings(self._org, self._clock.now())
 
     def is_write(self, method: str, path: str) -> bool:
-        """Whatever isn't a GET or HEAD."""
-        return method not in ("GET", "HEAD", "OPTIONS")
+        """Whatever isn't a GET or HEAD, a GraphQL query or an App's request for a token."""
+        reads = path.endswith(("/graphql", "/access_tokens"))
+        return method not in ("GET", "HEAD", "OPTIONS") and not reads
 
     def rename(self, person: str, handle: str) -> None:
         """Give the person's account another login, which must be free."""
@@ -92,27 +118,47 @@ class GitHubSimulator:
         if user := self._org.user_of(person):
             self._org.delete_user(user)
 
-    def _endpoint(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _routes(self, prefix: str) -> list[Route]:
+        """Every path, from the root on (github.com) or from Enterprise Server's prefix on."""
+        return [
+            *(
+                Route(prefix + path, self._endpoint(method, path, handler), methods=[method])
+                for method, path, handler in ROUTES
+            ),
+            Route(f"{prefix}/rate_limit", self._rate_limit),
+            Route(f"{prefix}/app/installations/{{id:int}}/access_tokens", self._app_token, methods=["POST"]),
+            *([] if prefix else [Route("/graphql", self._graphql, methods=["POST"])]),
+        ]
+
+    def _endpoint(self, method: str, path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """A handler behind authentication, with GitHub's headers on every answer."""
+        need = needed(method, path)
+        accepted = {"X-Accepted-GitHub-Permissions": "=".join(need)} if need else {}
 
         async def endpoint(request: Request) -> Response:
             headers: dict[str, str] = {}
             try:
-                principal, actor = self._authenticate(request)
-                headers |= _scopes(principal) | self._budget.spend(principal.label)
+                caller = self._authenticate(request)
+                headers |= {**caller.scopes, **accepted, **self._spent(caller.label)}
+                if caller.app:
+                    check(caller.app, need, path)
                 body = await parsed_body(request)
-                reply = handler(Call(request, self._org, actor, self._clock.now(), body))
-                return _finished(reply.response(), headers)
+                return _finished(handler(self._call(request, caller, body)).response(), headers)
             except GitHubError as error:
                 return _finished(JSONResponse(error.body, error.status), headers | error.headers)
 
         return endpoint
 
-    def _authenticate(self, request: Request) -> tuple[Principal, User]:
+    def _call(self, request: Request, caller: _Caller, body: Mapping[str, Any]) -> Call:
+        return Call(request, self._org, caller.actor, self._clock.now(), body, caller.app)
+
+    def _authenticate(self, request: Request) -> _Caller:
         """Whose token it is. Raises 401 for none and for a bad one, 403 where a reading token would write."""
         token = token_of(request.headers)
+        if caller := self._installed(token):
+            return caller
         principal = self._credentials.principal(GITHUB, token)
-        if principal is None:
+        if principal is None or principal.label == APP:
             raise GitHubError(401, "Bad credentials" if token else "Requires authentication")
         person = principal.person
         actor = self._org.user_of(person) if person else self._org.users[BOT_ID]
@@ -120,40 +166,52 @@ class GitHubSimulator:
             raise GitHubError(401, "Bad credentials")
         if principal.read_only and self.is_write(request.method, request.url.path):
             raise GitHubError(403, "Resource not accessible by personal access token")
-        return principal, actor
+        return _Caller(principal.label, actor, _scopes(principal))
+
+    def _installed(self, token: str | None) -> _Caller | None:
+        """The App's installation whose token it is, if it is one that is still good."""
+        app = self._org.app
+        found = app.tokens.get(token or "") if app else None
+        if app is None or found is None or found.until <= self._clock.now():
+            return None
+        return _Caller(APP, User(id=0, login=f"app-{app.id}[bot]", name="App", email=""), {}, found)
+
+    async def _app_token(self, request: Request) -> Response:
+        """POST /app/installations/{id}/access_tokens with an App's JWT: 201 with a token."""
+        try:
+            wanted = (await parsed_body(request)).get("permissions") or {}
+            id_, token = int(request.path_params["id"]), token_of(request.headers)
+            made = installation_token(self._org.app, token, id_, wanted, self._clock.now())
+        except GitHubError as error:
+            return _finished(JSONResponse(error.body, error.status), {})
+        self._credentials.register(GITHUB, made["token"], APP)
+        return _finished(JSONResponse(made, 201), {})
+
+    async def _graphql(self, request: Request) -> Response:
+        """POST /graphql: reads only, with a budget of its own."""
+        try:
+            caller = self._authenticate(request)
+            body = await parsed_body(request)
+            reply = github_graphql.answer(self._call(request, caller, body), self._graph, caller.label)
+        except GitHubError as error:
+            return _finished(JSONResponse(error.body, error.status), {})
+        return _finished(reply.response(), caller.scopes)
 
     async def _rate_limit(self, request: Request) -> Response:
         """GET /rate_limit, which costs nothing."""
         try:
-            principal, _ = self._authenticate(request)
+            caller = self._authenticate(request)
         except GitHubError as error:
             return _finished(JSONResponse(error.body, error.status), {})
-        core = self._budget.left(principal.label)
-        return _finished(JSONResponse({"resources": {"core": core}, "rate": core}), _scopes(principal))
+        core = self._rest.left(caller.label, RATE_LIMIT)
+        graphql = self._graph.left(caller.label, self._org.graphql_points)
+        return _finished(JSONResponse({"resources": {"core": core, "graphql": graphql}, "rate": core}), caller.scopes)
 
-
-class _Budget:
-    """The primary rate limit. It counts in real time, because clients sleep until its reset."""
-
-    def __init__(self) -> None:
-        self._used: dict[tuple[str, int], int] = {}
-
-    def left(self, label: str) -> dict[str, int]:
-        """Limit, used, remaining and the reset (Unix time) of this window."""
-        window = int(time.time()) // WINDOW
-        used = self._used.get((label, window), 0)
-        reset = (window + 1) * WINDOW
-        return {"limit": RATE_LIMIT, "used": used, "remaining": max(RATE_LIMIT - used, 0), "reset": reset}
-
-    def spend(self, label: str) -> dict[str, str]:
-        """Count one request and answer the headers for it. Raises 403 where the window's budget is gone."""
-        window = int(time.time()) // WINDOW
-        self._used = {key: used for key, used in self._used.items() if key[1] == window}
-        exhausted = self.left(label)["remaining"] == 0
-        self._used[label, window] = self._used.get((label, window), 0) + 1
-        left = self.left(label)
-        headers = {f"X-RateLimit-{name.title()}": str(value) for name, value in left.items()}
-        headers["X-RateLimit-Resource"] = "core"
+    def _spent(self, label: str) -> dict[str, str]:
+        """Count one request and answer the headers for it. Raises 403 where the hour's budget is gone."""
+        exhausted = self._rest.left(label, RATE_LIMIT)["remaining"] == 0
+        self._rest.spend(label, RATE_LIMIT)
+        headers = self._rest.headers(label, RATE_LIMIT)
         if exhausted:
             raise GitHubError(403, "API rate limit exceeded.", headers=headers)
         return headers

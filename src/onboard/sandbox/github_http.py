@@ -13,9 +13,12 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from onboard.sandbox.github_grants import Installation
 from onboard.sandbox.github_state import PERMISSIONS, ROLE_NAMES, Org, Repo, Team, User
 
 DOCUMENTATION = "https://docs.github.com/rest"
+#: Where GitHub Enterprise Server has its REST API.
+ENTERPRISE = "/api/v3"
 T = TypeVar("T")
 
 
@@ -72,11 +75,13 @@ class Call:
     actor: User
     now: datetime
     body: Mapping[str, Any]
+    app: Installation | None = None
 
     @property
     def base(self) -> str:
         """This server's address as the client wrote it, so that links lead back here."""
-        return str(self.request.base_url).rstrip("/")
+        prefix = ENTERPRISE if self.request.url.path.startswith(f"{ENTERPRISE}/") else ""
+        return str(self.request.base_url).rstrip("/") + prefix
 
     def path(self, name: str) -> str:
         """A part of the path."""
@@ -107,13 +112,17 @@ class Call:
 
     @property
     def owner(self) -> bool:
-        """Whether whoever asks owns the organisation."""
-        return self.org.members.get(self.actor.id) == "admin"
+        """Whether whoever asks owns the organisation; an App's permissions were checked before."""
+        return self.app is not None or self.org.members.get(self.actor.id) == "admin"
 
     @property
     def member(self) -> bool:
         """Whether whoever asks is in the organisation."""
-        return self.actor.id in self.org.members
+        return self.app is not None or self.actor.id in self.org.members
+
+    def held(self, repo: Repo) -> str | None:
+        """What whoever asks may do in a repository."""
+        return "admin" if self.app else self.org.permission(repo, self.actor.id)
 
     def check_org(self) -> None:
         """Raises 404 where the path names another organisation."""
@@ -156,7 +165,7 @@ class Call:
         found = self.org.repo(self.path("repo")) if self.path("owner").lower() == self.org.login.lower() else None
         if found is None:
             raise not_found()
-        held = self.org.permission(found, self.actor.id)
+        held = self.held(found)
         if held is None and found.private:
             raise not_found()
         if admin and held != "admin":
@@ -164,11 +173,11 @@ class Call:
         return found
 
     def permission(self, default: str = "push") -> str:
-        """The body's permission, in either spelling (`push`, `write`). Raises 422."""
+        """The body's permission, in either spelling (`push`, `write`), or a custom role. Raises 422."""
         names = {role: permission for permission, role in ROLE_NAMES.items()}
         value = str(self.body.get("permission") or default)
         value = names.get(value, value)
-        if value not in PERMISSIONS:
+        if value not in PERMISSIONS and value not in self.org.custom_roles:
             raise invalid("Repository", "permission", f"{value} is not a valid permission", "invalid")
         return value
 
@@ -194,7 +203,7 @@ def _link(call: Call, page: int, last: int) -> str:
     pages = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
     wanted = [*(["prev"] if page > 1 else []), *(["next", "last"] if page < last else []), *(["first"] * (page > 1))]
     query = dict(call.request.query_params)
-    url = f"{call.base}{call.request.url.path}"
+    url = f"{str(call.request.base_url).rstrip('/')}{call.request.url.path}"
     return ", ".join(f'<{url}?{urlencode(query | {"page": str(pages[rel])})}>; rel="{rel}"' for rel in wanted)
 
 

@@ -16,7 +16,7 @@ def show_org(call: Call) -> Reply:
 def list_repos(call: Call) -> Reply:
     """GET /orgs/{org}/repos: those that whoever asks can see."""
     call.check_org()
-    seen = [r for r in call.org.repos.values() if not r.private or call.org.permission(r, call.actor.id)]
+    seen = [r for r in call.org.repos.values() if not r.private or call.held(r)]
     return listed(call, seen, views.repo)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 from onboard.sandbox import github_views as views
 from onboard.sandbox.github_http import Call, GitHubError, Reply, invalid, listed, not_found
 from onboard.sandbox.github_state import PERMISSIONS, ROLE_NAMES, DeployKey, Repo, RepoInvitation, User
 
+#: Where a repository's CODEOWNERS file lies here.
+CODEOWNERS = ".github/CODEOWNERS"
 #: The legacy `permission` field knows three levels only.
 LEGACY = {"pull": "read", "triage": "read", "push": "write", "maintain": "write", "admin": "admin"}
 
@@ -25,30 +28,27 @@ def list_teams(call: Call) -> Reply:
 
 
 def list_collaborators(call: Call) -> Reply:
-    """GET collaborators: `direct` shows direct grants alone, `all` the highest permission of every route."""
+    """GET collaborators: `direct` shows those who hold a direct grant, but with the highest role of every route too."""
     repo = call.repo()
-    if call.org.permission(repo, call.actor.id) not in PERMISSIONS[2:]:
+    if call.org.base(call.held(repo) or PERMISSIONS[0]) not in PERMISSIONS[2:]:
         raise GitHubError(403, "Must have push access to view repository collaborators.")
     affiliation = call.query("affiliation", "all", ("all", "direct", "outside"))
     floor = call.query("permission", "pull", PERMISSIONS)
     held = [
         (who, level)
         for who, level in _collaborators(call, repo, affiliation)
-        if PERMISSIONS.index(level) >= PERMISSIONS.index(floor)
+        if call.org.rank(level) >= PERMISSIONS.index(floor)
     ]
-    return listed(call, held, lambda call, line: views.with_role(views.user(call, line[0]), line[1]))
+    return listed(call, held, lambda call, line: views.with_role(call, views.user(call, line[0]), line[1]))
 
 
 def _collaborators(call: Call, repo: Repo, affiliation: str) -> Iterator[tuple[User, str]]:
-    """Users and what they have: directly where the affiliation isn't `all`."""
+    """Users with the highest permission that they have by any route."""
     org = call.org
-    if affiliation == "all":
-        everyone = sorted({*org.members, *repo.collaborators})
-        yield from ((org.users[id_], held) for id_ in everyone if (held := org.permission(repo, id_)))
-        return
-    for id_, level in sorted(repo.collaborators.items()):
-        if affiliation == "direct" or id_ not in org.members:
-            yield org.users[id_], level
+    everyone = {*org.members, *repo.collaborators} if affiliation == "all" else {*repo.collaborators}
+    for id_ in sorted(everyone - (org.members.keys() if affiliation == "outside" else set())):
+        if held := org.permission(repo, id_):
+            yield org.users[id_], held
 
 
 def check_collaborator(call: Call) -> Reply:
@@ -62,8 +62,8 @@ def show_permission(call: Call) -> Reply:
     """GET collaborators/{user}/permission: `role_name` is exact, `permission` knows three levels."""
     repo, who = call.repo(), call.user()
     held = call.org.permission(repo, who.id)
-    shown = views.with_role(views.user(call, who), held)
-    permission = LEGACY[held] if held else "none"
+    shown = views.with_role(call, views.user(call, who), held)
+    permission = LEGACY[call.org.base(held)] if held else "none"
     return Reply({"permission": permission, "role_name": shown["role_name"], "user": shown})
 
 
@@ -90,8 +90,9 @@ def add_collaborator(call: Call) -> Reply:
 def _check_above_base(call: Call, permission: str) -> None:
     """Raises 422 for less than every member has anyway."""
     base = call.org.base_permission
-    if base != "none" and PERMISSIONS.index(permission) < [*ROLE_NAMES.values()].index(base):
-        message = f"Cannot assign {ROLE_NAMES[permission]} permission: it is lower than the base permission {base}."
+    if base != "none" and call.org.rank(permission) < [*ROLE_NAMES.values()].index(base):
+        name = ROLE_NAMES.get(permission, permission)
+        message = f"Cannot assign {name} permission: it is lower than the base permission {base}."
         raise invalid("Repository", "permission", message, "unprocessable")
 
 
@@ -118,8 +119,11 @@ def _invitation(call: Call) -> tuple[Repo, RepoInvitation]:
 def update_invitation(call: Call) -> Reply:
     """PATCH invitations/{id} with `permissions`."""
     repo, invitation = _invitation(call)
-    names = {role: permission for permission, role in ROLE_NAMES.items()}
-    invitation.permission = names[call.choice("permissions", ROLE_NAMES[invitation.permission], names)]
+    names = {role: permission for permission, role in ROLE_NAMES.items()} | {
+        role: role for role in call.org.custom_roles
+    }
+    held = ROLE_NAMES.get(invitation.permission, invitation.permission)
+    invitation.permission = names[call.choice("permissions", held, names)]
     return Reply(views.repo_invitation(call, repo, invitation))
 
 
@@ -158,7 +162,7 @@ def create_key(call: Call) -> Reply:
         raise invalid("PublicKey", "key", "key is already in use")
     id_ = call.org.new_id()
     title, read_only = str(call.body.get("title", "")), call.body.get("read_only") is True
-    repo.keys[id_] = DeployKey(id=id_, title=title, key=text, read_only=read_only, at=call.now)
+    repo.keys[id_] = DeployKey(id=id_, title=title, key=text, read_only=read_only, at=call.now, by=call.actor.id)
     return Reply(views.key(call, repo, repo.keys[id_]), 201)
 
 
@@ -167,6 +171,15 @@ def remove_key(call: Call) -> Reply:
     repo, key = _key(call)
     del repo.keys[key.id]
     return Reply()
+
+
+def show_contents(call: Call) -> Reply:
+    """GET contents/{path}: the sandbox's repositories hold a CODEOWNERS file, or nothing."""
+    repo = call.repo()
+    if call.request.path_params["path"] != CODEOWNERS or not repo.codeowners:
+        raise not_found()
+    content = base64.b64encode(repo.codeowners.encode()).decode()
+    return Reply({"type": "file", "encoding": "base64", "name": "CODEOWNERS", "path": CODEOWNERS, "content": content})
 
 
 _AT = "/repos/{owner}/{repo}"
@@ -186,4 +199,5 @@ ROUTES = (
     ("POST", f"{_AT}/keys", create_key),
     ("GET", f"{_AT}/keys/{{id}}", show_key),
     ("DELETE", f"{_AT}/keys/{{id}}", remove_key),
+    ("GET", f"{_AT}/contents/{{path:path}}", show_contents),
 )

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
-from onboard.sandbox.core import BOT, Held
-from onboard.sandbox.world import World
+from onboard.sandbox.core import Held
+from onboard.sandbox.github_grants import App, Credential, OrgRole, Token
 
 ORG_ID = 1
 BOT_ID = 900000001
@@ -72,6 +72,7 @@ class DeployKey(BaseModel):
     key: str
     read_only: bool
     at: datetime
+    by: int | None = None
 
 
 class Repo(BaseModel):
@@ -83,14 +84,16 @@ class Repo(BaseModel):
     collaborators: dict[int, str] = {}
     invitations: dict[int, RepoInvitation] = {}
     keys: dict[int, DeployKey] = {}
+    codeowners: str = ""
 
 
 class Team(BaseModel):
-    """A team: user id → `member` or `maintainer`, repository id → permission."""
+    """A team: user id → `member` or `maintainer`, repository id → permission; `parent` is the id of another team."""
 
     id: int
     slug: str
     name: str
+    parent: int | None = None
     members: dict[int, str] = {}
     repos: dict[int, str] = {}
 
@@ -105,6 +108,13 @@ class Org(BaseModel):
     invitations: dict[int, OrgInvitation] = {}
     teams: dict[int, Team] = {}
     repos: dict[int, Repo] = {}
+    custom_roles: dict[str, str] = {}
+    org_roles: dict[int, OrgRole] = {}
+    tokens: dict[int, Token] = {}
+    credentials: dict[int, Credential] | None = None
+    blocked: list[int] = []
+    app: App | None = None
+    graphql_points: int = 10_000
     last_id: int = 5000
 
     def new_id(self) -> int:
@@ -141,7 +151,32 @@ class Org(BaseModel):
             None,
         )
 
+    def above(self, team: Team) -> Iterator[Team]:
+        """The team itself, its parent, that one's parent, and so on."""
+        following: Team | None = team
+        while following:
+            yield following
+            following = self.teams.get(following.parent or 0)
+
+    def within(self, team: Team) -> dict[int, str]:
+        """Everybody in the team or in one nested in it, with the role held nearest to it."""
+        nested = [other for other in self.teams.values() if other is not team and team in self.above(other)]
+        return {user: "member" for other in nested for user in other.members} | team.members
+
+    def team_repos(self, team: Team) -> dict[int, str]:
+        """What a team has on which repository, its parents' share included."""
+        lines = [line for each in self.above(team) for line in each.repos.items()]
+        return {repo: max((p for r, p in lines if r == repo), key=self.rank) for repo, _ in lines}
+
     # What somebody may do
+
+    def base(self, permission: str) -> str:
+        """One of PERMISSIONS: what a custom role builds on, or the permission itself."""
+        return self.custom_roles.get(permission, permission)
+
+    def rank(self, permission: str) -> float:
+        """Higher means more; a custom role stands just above what it builds on."""
+        return PERMISSIONS.index(self.base(permission)) + (0.5 if permission in self.custom_roles else 0)
 
     def routes(self, repo: Repo, user: int) -> Iterator[tuple[str, str]]:
         """Each way by which a user has access to a repository, with the permission that it gives."""
@@ -150,14 +185,16 @@ class Org(BaseModel):
         elif user in self.members and self.base_permission != "none":
             yield "org base permission", _permission(self.base_permission)
         for team in self.teams.values():
-            if user in team.members and repo.id in team.repos:
+            if repo.id in team.repos and user in self.within(team):
                 yield f"team:{team.slug}", team.repos[repo.id]
         if user in repo.collaborators:
             yield "direct", repo.collaborators[user]
 
     def permission(self, repo: Repo, user: int) -> str | None:
         """The highest permission of all routes; None for no access (a public repository's readers included)."""
-        return max((given for _, given in self.routes(repo, user)), key=PERMISSIONS.index, default=None)
+        if self.members.get(user) == "admin":
+            return "admin"
+        return max((given for _, given in self.routes(repo, user)), key=self.rank, default=None)
 
     def outsiders(self) -> list[User]:
         """Who is a direct collaborator somewhere and no member."""
@@ -202,17 +239,21 @@ class Org(BaseModel):
         return f"repo:{self.login}/{repo.name}"
 
     def remove(self, user: int, *, keep_repos: bool = False) -> None:
-        """End a membership: teams and direct collaborations go with it.
+        """End a membership: teams, collaborations, organisation roles and the access of tokens go with it.
 
-        With `keep_repos` (conversion to outside collaborator) what teams gave becomes direct first.
+        Deploy keys and credentials authorised for single sign-on stay listed. With `keep_repos` (conversion to
+        outside collaborator) what teams gave becomes direct first.
         """
         for repo in self.repos.values():
             given = [p for via, p in self.routes(repo, user) if via == "direct" or via.startswith("team:")]
             repo.collaborators.pop(user, None)
             if keep_repos and given:
-                repo.collaborators[user] = max(given, key=PERMISSIONS.index)
+                repo.collaborators[user] = max(given, key=self.rank)
         for team in self.teams.values():
             team.members.pop(user, None)
+        for role in self.org_roles.values():
+            role.users = [id_ for id_ in role.users if id_ != user]
+        self.tokens = {id_: token for id_, token in self.tokens.items() if token.owner != user}
         self.members.pop(user, None)
 
     def delete_user(self, user: User) -> None:
@@ -221,6 +262,9 @@ class Org(BaseModel):
         for repo in self.repos.values():
             repo.invitations = {id_: i for id_, i in repo.invitations.items() if i.user != user.id}
         self.invitations = {id_: i for id_, i in self.invitations.items() if i.user != user.id}
+        if self.credentials is not None:
+            self.credentials = {id_: c for id_, c in self.credentials.items() if c.owner != user.id}
+        self.blocked = [id_ for id_ in self.blocked if id_ != user.id]
         del self.users[user.id]
 
 
@@ -259,28 +303,3 @@ def _held(user: User, resource: str, level: str, state: str = "active") -> Held:
     """A line for that user; somebody invited by an address alone is `email:ADDRESS`."""
     account = str(user.id) if user.id else f"email:{user.email}"
     return Held("github", user.person, account, user.login or user.email, resource, level, state)
-
-
-def build(world: World) -> Org:
-    """The organisation as the world file describes it, with the automation's own account as an owner."""
-    spec = world.github
-    ids = {person: who.github.id for person, who in world.people.items() if who.github}
-    users = {
-        who.github.id: User(id=who.github.id, login=who.github.login, name=who.name, email=who.email, person=person)
-        for person, who in world.people.items()
-        if who.github
-    }
-    users[BOT_ID] = User(id=BOT_ID, login=BOT, name="onboard", email=f"{BOT}@{spec.org}.example")
-    org = Org(login=spec.org, base_permission=spec.base_permission, users=users)
-    org.members = {ids[person]: "member" for person in spec.members}
-    org.members |= {ids[person]: "admin" for person in spec.owners} | {BOT_ID: "admin"}
-    for repo in spec.repos:
-        id_ = org.new_id()
-        given: dict[int, str] = {ids[person]: level for person, level in repo.collaborators.items()}
-        org.repos[id_] = Repo(id=id_, name=repo.name, private=repo.private, collaborators=given)
-    for team in spec.teams:
-        id_ = org.new_id()
-        members = {ids[p]: "member" for p in team.members} | {ids[p]: "maintainer" for p in team.maintainers}
-        repos: dict[int, str] = {r.id: team.repos[r.name] for r in org.repos.values() if r.name in team.repos}
-        org.teams[id_] = Team(id=id_, slug=team.slug, name=team.name, members=members, repos=repos)
-    return org

@@ -21,23 +21,23 @@ def show_team(call: Call) -> Reply:
 
 
 def list_child_teams(call: Call) -> Reply:
-    """GET a team's child teams: the sandbox nests none."""
-    call.team()
-    return listed(call, list[Team](), views.team)
+    """GET a team's child teams."""
+    parent = call.team()
+    return listed(call, [team for team in call.org.teams.values() if team.parent == parent.id], views.team)
 
 
 def list_members(call: Call) -> Reply:
-    """GET a team's members; who was invited and hasn't accepted is absent."""
+    """GET a team's members, those of nested teams among them; who was invited and hasn't accepted is absent."""
     team = call.team()
     role = call.query("role", "all", ("all", "member", "maintainer"))
     return listed(
-        call, [call.org.users[id_] for id_, held in team.members.items() if role in ("all", held)], views.user
+        call, [call.org.users[id_] for id_, held in call.org.within(team).items() if role in ("all", held)], views.user
     )
 
 
 def check_member(call: Call) -> Reply:
     """GET members/{user} (legacy): 204 or 404."""
-    if call.user().id not in call.team().members:
+    if call.user().id not in call.org.within(call.team()):
         raise not_found()
     return Reply()
 
@@ -91,12 +91,12 @@ def remove_membership(call: Call) -> Reply:
 
 
 def list_repos(call: Call) -> Reply:
-    """GET a team's repositories, each with what the team may do there."""
-    team = call.team()
+    """GET a team's repositories, its parent's among them, each with what the team may do there."""
+    held = call.org.team_repos(call.team())
     return listed(
         call,
-        [call.org.repos[id_] for id_ in team.repos],
-        lambda call, repo: views.with_role(views.repo(call, repo), team.repos[repo.id]),
+        [call.org.repos[id_] for id_ in held],
+        lambda call, repo: views.with_role(call, views.repo(call, repo), held[repo.id]),
     )
 
 
@@ -106,7 +106,7 @@ def check_repo(call: Call) -> Reply:
     if repo.id not in team.repos:
         raise not_found()
     if "repository+json" in call.request.headers.get("accept", ""):
-        return Reply(views.with_role(views.repo(call, repo), team.repos[repo.id]))
+        return Reply(views.with_role(call, views.repo(call, repo), team.repos[repo.id]))
     return Reply()
 
 

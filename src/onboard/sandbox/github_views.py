@@ -12,6 +12,7 @@ from onboard.sandbox.github_state import (
     PERMISSIONS,
     ROLE_NAMES,
     DeployKey,
+    Org,
     OrgInvitation,
     Repo,
     RepoInvitation,
@@ -111,6 +112,7 @@ def org_invitation(call: Call, invitation: OrgInvitation) -> Json:
 def team(call: Call, which: Team) -> Json:
     """A team. Its URL goes by ids, as GitHub's does."""
     url = f"{call.base}/organizations/{ORG_ID}/team/{which.id}"
+    parent = call.org.teams.get(which.parent or 0)
     return {
         "id": which.id,
         "node_id": f"T_{which.id}",
@@ -123,7 +125,7 @@ def team(call: Call, which: Team) -> Json:
         "permission": "pull",
         "members_url": f"{url}/members{{/member}}",
         "repositories_url": f"{url}/repos",
-        "parent": None,
+        "parent": None if parent is None else {"id": parent.id, "slug": parent.slug, "name": parent.name},
         "organization": org_reference(call),
         "members_count": len(which.members),
         "repos_count": len(which.repos),
@@ -136,9 +138,9 @@ def team_membership(call: Call, which: Team, who: User, role: str, state: str) -
     return {"url": url, "role": role, "state": state}
 
 
-def permissions(held: str | None) -> dict[str, bool]:
-    """The permission hash: everything up to what is held."""
-    rank = PERMISSIONS.index(held) if held else -1
+def permissions(org: Org, held: str | None) -> dict[str, bool]:
+    """The permission hash: everything up to what is held, or to what a held custom role builds on."""
+    rank = PERMISSIONS.index(org.base(held)) if held else -1
     return {name: i <= rank for i, name in enumerate(PERMISSIONS)}
 
 
@@ -159,13 +161,14 @@ def repo(call: Call, which: Repo) -> Json:
         "default_branch": "main",
         "url": f"{call.base}/repos/{full_name}",
         "html_url": f"https://github.com/{full_name}",
-        "permissions": permissions(call.org.permission(which, call.actor.id)),
+        "permissions": permissions(call.org, call.held(which)),
     }
 
 
-def with_role(thing: Json, held: str | None) -> Json:
-    """A user or repository with the permission that somebody holds."""
-    return thing | {"permissions": permissions(held), "role_name": ROLE_NAMES[held] if held else "none"}
+def with_role(call: Call, thing: Json, held: str | None) -> Json:
+    """A user or repository with the permission that somebody holds; `role_name` alone tells of a custom role."""
+    role = ROLE_NAMES.get(held, held) if held else "none"
+    return thing | {"permissions": permissions(call.org, held), "role_name": role}
 
 
 def repo_invitation(call: Call, which: Repo, invitation: RepoInvitation) -> Json:
@@ -177,7 +180,7 @@ def repo_invitation(call: Call, which: Repo, invitation: RepoInvitation) -> Json
         "repository": repo(call, which),
         "invitee": user(call, call.org.users[invitation.user]),
         "inviter": inviter(call, invitation.inviter),
-        "permissions": ROLE_NAMES[invitation.permission],
+        "permissions": ROLE_NAMES.get(invitation.permission, invitation.permission),
         "created_at": time(invitation.at),
         "expired": invitation.expired(call.now),
         "url": url,
@@ -186,7 +189,8 @@ def repo_invitation(call: Call, which: Repo, invitation: RepoInvitation) -> Json
 
 
 def key(call: Call, which: Repo, what: DeployKey) -> Json:
-    """A deploy key."""
+    """A deploy key; who added it is named by login, and by nothing once that account is deleted."""
+    adder = call.org.users.get(what.by or 0)
     return {
         "id": what.id,
         "key": what.key,
@@ -195,5 +199,7 @@ def key(call: Call, which: Repo, what: DeployKey) -> Json:
         "verified": True,
         "enabled": True,
         "created_at": time(what.at),
+        "added_by": adder.login if adder else None,
+        "last_used": None,
         "url": f"{call.base}/repos/{call.org.login}/{which.name}/keys/{what.id}",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -66,25 +66,57 @@ Permission = Literal["pull", "triage", "push", "maintain", "admin"]
 
 
 class Repo(_Part):
-    """A repository of the organisation with its direct collaborators."""
+    """A repository with its direct collaborators (a permission or a custom role) and its CODEOWNERS file."""
 
     name: str
     private: bool = True
-    collaborators: dict[PersonId, Permission] = {}
+    collaborators: dict[PersonId, str] = {}
+    codeowners: str = ""
 
 
 class Team(_Part):
-    """A team of the organisation; its people must be members of the organisation."""
+    """A team of the organisation; its people must be members of the organisation. `parent` is another team's slug."""
 
     slug: str
     name: str
+    parent: str | None = None
     members: list[PersonId] = []
     maintainers: list[PersonId] = []
-    repos: dict[str, Permission] = {}
+    repos: dict[str, str] = {}
+
+
+class FineGrainedToken(_Part):
+    """A member's fine-grained token with access to the organisation; `requested` ones wait for an owner."""
+
+    owner: PersonId
+    name: str
+    repositories: Literal["none", "all", "subset"] = "subset"
+    requested: bool = False
+
+
+class SamlCredential(_Part):
+    """A credential that a member authorised for single sign-on."""
+
+    owner: PersonId
+    kind: Literal["personal access token", "SSH key"] = "personal access token"
+
+
+class GitHubApp(_Part):
+    """A GitHub App installed on the organisation: its public key (PEM), and what it may do (`members: write`)."""
+
+    id: int = Field(gt=0)
+    installation: int = Field(gt=0)
+    public_key: str
+    permissions: dict[str, Literal["read", "write"]] = {}
 
 
 class GitHub(_Part):
-    """The one organisation. `base_permission` is what every member has on every repository."""
+    """The one organisation. `base_permission` is what every member has on every repository.
+
+    `custom_roles` names custom repository roles with the permission that each builds on; `org_roles` who is assigned
+    which organisation role; `saml` is None where single sign-on isn't set up; `graphql_points` is GraphQL's hourly
+    budget of each token.
+    """
 
     org: str = "acme"
     base_permission: Literal["none", "read", "write", "admin"] = "none"
@@ -92,6 +124,12 @@ class GitHub(_Part):
     members: list[PersonId] = []
     repos: list[Repo] = []
     teams: list[Team] = []
+    custom_roles: dict[str, Permission] = {}
+    org_roles: dict[str, list[PersonId]] = {}
+    tokens: list[FineGrainedToken] = []
+    saml: list[SamlCredential] | None = None
+    app: GitHubApp | None = None
+    graphql_points: int = 10_000
 
 
 class Project(_Part):
@@ -240,6 +278,10 @@ def _mentions(world: World) -> Iterator[tuple[str, Where, Iterable[PersonId]]]:
     for i, team in enumerate(world.github.teams):
         yield "github", ("github", "teams", i, "members"), team.members
         yield "github", ("github", "teams", i, "maintainers"), team.maintainers
+    for name, assigned in world.github.org_roles.items():
+        yield "github", ("github", "org_roles", name), assigned
+    yield "github", ("github", "tokens"), [token.owner for token in world.github.tokens]
+    yield "github", ("github", "saml"), [credential.owner for credential in world.github.saml or ()]
     for group, members in world.jira.groups.items():
         yield "jira", ("jira", "groups", group), members
     for i, project in enumerate(world.jira.projects):
@@ -276,17 +318,27 @@ def _duplicates(world: World) -> Iterator[tuple[Where, str]]:
 
 def _dangling(world: World) -> Iterator[tuple[Where, str]]:
     """Names of repositories, roles and policies that nothing defines, and team members outside the organisation."""
-    github = world.github
-    repos = {repo.name for repo in github.repos}
-    inside = {*github.owners, *github.members}
-    for i, team in enumerate(github.teams):
-        for name in team.repos.keys() - repos:
-            yield ("github", "teams", i, "repos", name), f"there is no repository {name!r}; add it under repos."
-        for person in {*team.members, *team.maintainers} - inside:
-            yield ("github", "teams", i), f"{person!r} is no member of {github.org}; add them under members."
+    yield from _dangling_github(world.github)
     for i, project in enumerate(world.jira.projects):
         for role in project.roles.keys() - set(world.jira.roles):
             yield ("jira", "projects", i, "roles", role), f"there is no role {role!r}; add it under roles."
     for group, spec in world.vault.groups.items():
         for policy in set(spec.policies) - world.vault.policies.keys():
             yield ("vault", "groups", group, "policies"), f"there is no policy {policy!r}; add it under policies."
+
+
+def _dangling_github(github: GitHub) -> Iterator[tuple[Where, str]]:
+    repos, slugs = {repo.name for repo in github.repos}, {team.slug for team in github.teams}
+    inside, levels = {*github.owners, *github.members}, {*get_args(Permission), *github.custom_roles}
+    for i, team in enumerate(github.teams):
+        for name in team.repos.keys() - repos:
+            yield ("github", "teams", i, "repos", name), f"there is no repository {name!r}; add it under repos."
+        for person in {*team.members, *team.maintainers} - inside:
+            yield ("github", "teams", i), f"{person!r} is no member of {github.org}; add them under members."
+        if team.parent is not None and team.parent not in slugs:
+            yield ("github", "teams", i, "parent"), f"there is no team {team.parent!r}; add it under teams."
+    given = [(("github", "repos", i, "collaborators"), repo.collaborators) for i, repo in enumerate(github.repos)]
+    given += [(("github", "teams", i, "repos"), team.repos) for i, team in enumerate(github.teams)]
+    for at, held in given:
+        for level in set(held.values()) - levels:
+            yield at, f"there is no permission or custom role {level!r}; use one of {', '.join(sorted(levels))}."
