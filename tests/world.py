@@ -7,14 +7,21 @@ real Vault login. What came of it is read from the sandbox, not from us.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import hvac
 import pytest
 import requests
+from github import Auth, Github
+from github.Repository import Repository
+from github.Team import Team
 from pydantic import SecretStr
+from ruamel.yaml import YAML
+from slack_sdk import WebClient
 
 from onboard import wiring
 from onboard.ledger import Ledger, Profile, Proposal, Record, Register, records
@@ -72,7 +79,6 @@ class World:
     services: Services
     clock: Clock
     database: Path
-    offers: dict[str, Engagement] = field(default_factory=dict)
 
     # Who and what there is
 
@@ -111,9 +117,7 @@ class World:
 
     def _vendor(self, name: str) -> Vendor:
         source = Source(f"vendors/{name}.yaml", 1)
-        return Vendor(
-            name, name.title(), self.today - timedelta(days=60), self.today + timedelta(days=900), source
-        )
+        return Vendor(name, name.title(), self.today - timedelta(days=60), self.today + timedelta(days=900), source)
 
     def engagement(self, name: str = "payments", *, vendor: str = "nordwind", **roles: str) -> Engagement:
         source = Source(f"engagements/{name}.yaml", 1)
@@ -211,11 +215,56 @@ class World:
         self.clock.ahead += timedelta(**amount)
         self.sandbox.advance(seconds=timedelta(**amount).total_seconds())
 
+    # The vendors' own SDKs, as an administrator uses them past onboard
+
+    def github(self) -> Github:
+        settings = self.sandbox.github
+        return Github(
+            base_url=settings["base_url"],
+            auth=Auth.Token(settings["token"]),
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+            retry=None,
+        )
+
+    def repository(self, name: str) -> Repository:
+        return self.github().get_repo(f"acme/{name}")
+
+    def team(self, slug: str) -> Team:
+        return self.github().get_organization("acme").get_team_by_slug(slug)
+
+    def login_of(self, person: str) -> str:
+        return str(self.sandbox.person(person).github["login"])
+
+    def slack(self) -> WebClient:
+        return WebClient(token=self.sandbox.slack["bot_token"], base_url=self.sandbox.slack["base_url"])
+
+    def vault(self) -> Any:
+        return hvac.Client(url=self.sandbox.vault["addr"], token=self.sandbox.vault["root_token"])
+
+    def join_vault_group(self, person: str, group: str) -> None:
+        """Put the entity of a person who has logged in before into a group, beside whoever is in it."""
+        identity = self.vault().secrets.identity
+        name = self.sandbox.person(person).vault["username"]
+        accessor = self.vault().sys.list_auth_methods()["data"]["userpass/"]["accessor"]
+        entity = identity.lookup_entity(alias_name=name, alias_mount_accessor=accessor)["data"]["id"]
+        found = identity.read_group_by_name(group)["data"]
+        identity.update_group(
+            found["id"],
+            group,
+            group_type="internal",
+            metadata=found["metadata"] or {},
+            policies=found["policies"],
+            member_group_ids=found["member_group_ids"] or [],
+            member_entity_ids=[*(found["member_entity_ids"] or []), entity],
+        )
+
     # What there is on the systems
 
     def held(self, person: str) -> list[str]:
         """What a person's accounts hold, as the systems have it: `github repo:acme/docs pull`, pending ones marked."""
-        return sorted(map(_told, self.sandbox.holdings(person)))
+        lines = self.sandbox.holdings(person)
+        return sorted(_told(line) for line in lines if line["system"] in self.services.readers)
 
     def writes(self) -> list[str]:
         """Every write request so far: `github PUT /orgs/…`."""
@@ -259,7 +308,14 @@ def world(sandbox: SandboxClient, starter_policy: Policy, tmp_path: Path) -> Ite
     database = tmp_path / "ledger.db"
     services = open_services(sandbox, database, starter_policy, clock)
     made = World(sandbox, services, clock, database)
-    made.enter("ada", "piet", "lena", "marta", "jonas", "ines", "viktor", "mallory")
+    made.enter("ada", "piet", "lena", "marta", "jonas", "ines", "viktor")
     made.load(marta="backend-engineer", jonas="qa-engineer")
     yield made
     services.ledger.close()
+
+
+@pytest.fixture
+def demo_world() -> dict[str, Any]:
+    """The sandbox's world file, to be changed and given to `sandbox.reset`."""
+    text = resources.files("onboard.sandbox").joinpath("worlds/demo.yaml").read_text(encoding="utf-8")
+    return dict(YAML(typ="safe").load(text))

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.world import starter_policy, world
+from tests.world import demo_world, starter_policy, world
 
-__all__ = ["starter_policy", "world"]
+__all__ = ["demo_world", "starter_policy", "world"]

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from onboard.engine.plan import Change, Missing, Unknown
-from onboard.model import Account, AccountState, Grant, Holding, HoldingState, Observation, Resource, Warrant, scale_of
+from onboard.model import (
+    FOUNDATIONS,
+    Account,
+    AccountState,
+    Grant,
+    Holding,
+    HoldingState,
+    Observation,
+    Resource,
+    Warrant,
+    scale_of,
+)
 
 #: What we granted or may have granted, as the ledger has it: (person, account id, resource) → levels.
 Owned = Mapping[tuple[str, str, Resource], frozenset[str]]
@@ -215,10 +226,18 @@ class _Taking:
         lapsed = held[0].level if held and not live else None
         ours = self.everything or bool(self.owned)
         if target is None:
-            if (have or lapsed) and ours:
+            if (have and ours) or (lapsed and self._clearable):
                 yield self._change(have or lapsed, None)
         elif scale.rank(target) > scale.rank(have) or (ours and scale.rank(target) < scale.rank(have)):
             yield self._change(have, target, wanted[target].warrants)
+
+    @property
+    def _clearable(self) -> bool:
+        """Whether an invitation that nobody can accept any more is to be cleared away, if it is not wanted.
+
+        GitHub lists those to the organisation for good and deletes none: there our own are tried once, and no others.
+        """
+        return bool(self.owned) or (self.everything and self.resource.type not in FOUNDATIONS)
 
     def _change(self, before: str | None, after: str | None, warrants: tuple[Warrant, ...] = ()) -> Change:
         change = Change(self.subject.person, self.account, self.resource, before, after, warrants=warrants)

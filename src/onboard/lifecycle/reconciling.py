@@ -111,7 +111,7 @@ def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest
 
 def _free(register: Register, part: Part) -> Part:
     """A removal part as far as it may run: no hazard stands in its way there, or each was accepted for this digest."""
-    accepted = bool(part.hazards) and not lacking(register, part.digest)
+    accepted = part.under is not None and not lacking(register, part.under)
     return replace(part, changes=part.free(accepted=accepted), under=part.digest)
 
 

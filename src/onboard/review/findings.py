@@ -100,6 +100,9 @@ def _judge(holding: Holding, books: Books) -> Iterator[Finding]:
     who = books.bound.get((system, holding.account))
     if who is None:
         yield _stranger(holding, books)
+    elif who.left and holding.state is HoldingState.EXPIRED:
+        message = "an invitation to somebody who left still stands, though it expired; delete it"
+        yield _finding(FindingKind.LAPSED, Severity.LOW, holding, who, message)
     elif who.left:
         yield _finding(FindingKind.LEFT_BEHIND, Severity.HIGH, holding, who, "held by somebody who left; take it away")
     elif who.outsourced or books.exclusive(holding.resource):
