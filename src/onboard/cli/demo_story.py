@@ -55,9 +55,12 @@ class Story:
 
     def tell(self) -> bool:
         """From the roster to the review. Returns whether the review found exactly what was tampered with."""
+        from onboard.flows.running import many_in_this_process
+
         self.arrive()
-        for number in range(len(PHASES)):
-            self.phase(number)
+        with many_in_this_process():
+            for number in range(len(PHASES)):
+                self.phase(number)
         self.move()
         self.leave()
         right = self.tamper()
