@@ -375,11 +375,15 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a system said about one resource: its holdings (none is verified absence) or why it is unknown."""
+    """What a system said about one resource: its holdings (none is verified absence) or why it is unknown.
+
+    `at` is set where a part of it was read earlier than the observation: when the oldest part was.
+    """
 
     resource: Resource
     holdings: tuple[Holding, ...] = ()
     unknown: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

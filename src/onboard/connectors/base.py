@@ -19,9 +19,15 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to read of one system: these resources, or, with None, every resource that the system has."""
+    """What to read of one system: these resources, or, with None, every resource that the system has.
+
+    Some parts cost a request for each resource (GitHub's repository invitations and deploy keys). `fresh` names the
+    resources of which these are read anew in any case; those of others may be as old as their `Reading.at` says.
+    With None everything is read anew.
+    """
 
     resources: frozenset[Resource] | None = None
+    fresh: frozenset[Resource] | None = None
 
 
 @dataclass(frozen=True, slots=True)
