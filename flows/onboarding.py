@@ -52,7 +52,7 @@ def _as_far_as_it_goes(
         state = step(person, engagement, requested_by, return_state=True)
         steps.append((phase, state.name or "", state.message or ""))
         if state.name != "Done":
-            return type(state)(type=state.type, name=state.name, message=f"{phase}: {state.message}")
+            return State(type=state.type, name=state.name, message=f"{phase}: {state.message}")
     return ended(0, "all three phases are done: full operation")
 
 

@@ -14,10 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from tests.flows.conftest import Company
+from tests.flows.conftest import Company, private_words
 from tests.flows.prefect_server import TOP, Prefect, eventually, free_port
-
-pytestmark = pytest.mark.xdist_group("prefect")
 
 FLOWS = {"discovery", "tooling-setup", "ramp-up", "onboarding", "role-change", "offboarding", "access-review"}
 
@@ -147,12 +145,15 @@ def test_a_start_is_run_by_a_worker_from_the_wheel_and_waits(
     assert company.sandbox.writes() == []
     (kept,) = deployed.runs_about(company.marta)
     assert kept["parameters"]["requested_by"] == "operator"
+    deployed.log_of(kept["id"])
+    assert private_words(company.sandbox, deployed.everything_kept()) == set()
 
 
 @pytest.fixture
 def unattended(deployed: Prefect) -> Iterator[str]:
     """The flow that is deployed to a work pool that never had a worker, for once."""
-    deployed.command("work-pool", "create", "unattended", "--type", "process")
+    pool = {"name": "unattended", "type": "process"}
+    assert requests.post(f"{deployed.url}/work_pools/", json=pool, timeout=10).ok
     (flow,) = (one for one in deployed.find("deployments") if one["entrypoint"].endswith("ramp_up"))
     _move(deployed, flow["id"], "unattended")
     yield "ramp-up"
