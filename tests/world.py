@@ -105,7 +105,7 @@ class World:
             self.note(records.person_added(IDS[name]))
 
     def load(self, name: str = "payments", *, vendor: str = "nordwind", **roles: str) -> Engagement:
-        """Load an engagement whose people are given as `marta="qa-engineer"`; ada sponsors it, piet owns the product."""
+        """Load an engagement whose people are given as `marta="qa-engineer"`; ada sponsors it, piet owns it."""
         self.note(records.vendor_loaded(self._vendor(vendor)))
         engagement = self.engagement(name, vendor=vendor, **roles)
         self.state(engagement)

@@ -118,6 +118,7 @@ def test_what_waits_for_acceptance_is_no_failure_and_is_not_invited_twice(world:
 
     again = world.reconcile("marta")
 
+    assert report.certificate is not None
     assert {f"{grant.resource.type} {grant.level}" for grant in report.certificate.invited} >= {"org member"}
     assert (report.exit_code, again.exit_code) == (0, 0)
     assert len(world.writes()) == written
