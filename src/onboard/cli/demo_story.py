@@ -55,7 +55,7 @@ class Story:
 
     def tell(self) -> bool:
         """From the roster to the review. Returns whether the review found exactly what was tampered with."""
-        from onboard.flows.running import many_in_this_process
+        from onboard.flows.running import flush, many_in_this_process
 
         self.arrive()
         with many_in_this_process():
@@ -65,6 +65,7 @@ class Story:
         self.leave()
         right = self.tamper()
         self.close()
+        flush()
         return right
 
     def arrive(self) -> None:
