@@ -1,14 +1,22 @@
-"""Several calls for one purpose: what it means when some of them fail."""
+"""Several calls for one purpose, writing or reading: what it means when some of them fail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
 
+from onboard.connectors.base import Residue, Unverifiable
+from onboard.connectors.http import MALFORMED, malformed, side_by_side
 from onboard.errors import SystemFailed, SystemRefused
-from onboard.model import Receipt
+from onboard.model import Holding, Receipt
+
+T = TypeVar("T")
 
 Lever = Callable[[], Sequence[Receipt]]
+#: Reads one route by which an account may hold access, and finds what it still holds there.
+Route = Callable[[], Iterable[Holding]]
 
 
 def pull(system: str, levers: Sequence[Lever]) -> list[Receipt]:
@@ -38,6 +46,36 @@ def after(system: str, done: str) -> Iterator[None]:
         raise SystemFailed(
             system, f"{done}, but: {failure.reason}", uncertain=True, retry_after=failure.retry_after
         ) from None
+
+
+def gather(at: datetime, routes: Mapping[str, Route], unverifiable: Callable[[], Iterable[Unverifiable]]) -> Residue:
+    """What is found on the routes, read side by side; a route that fails keeps what it had found, and is unknown.
+
+    `unverifiable` is asked once the routes have been read. Raises nothing for what a system does.
+    """
+    told = side_by_side(lambda name: _all_of(name, routes[name]), routes)
+    beyond, reason = _all_of("what can't be verified", unverifiable)
+    unknown = [(name, why) for name, (_, why) in zip(routes, told, strict=True) if why]
+    return Residue(
+        at,
+        routes=tuple(name for name, (_, why) in zip(routes, told, strict=True) if not why),
+        remaining=tuple(dict.fromkeys(holding for found, _ in told for holding in found)),
+        unverifiable=tuple(beyond),
+        unknown=(*unknown, *([("what can't be verified", reason)] if reason else [])),
+    )
+
+
+def _all_of(name: str, ask: Callable[[], Iterable[T]]) -> tuple[list[T], str]:
+    """All that it yields, or what it had yielded before it failed, and why it did."""
+    found: list[T] = []
+    try:
+        for each in ask():
+            found.append(each)  # noqa: PERF402 - one by one, so that what came before a failure is kept
+    except SystemFailed as failure:
+        return found, failure.reason
+    except MALFORMED:
+        return found, malformed(name)
+    return found, ""
 
 
 def _together(system: str, failures: Sequence[SystemFailed], changed: bool) -> SystemFailed:

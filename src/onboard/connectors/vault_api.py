@@ -69,24 +69,33 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """An entity's name on an auth mount."""
+    """An entity's name on an auth mount; `id` is the alias's own."""
 
     name: str
-    accessor: str
+    mount: Mount
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """An identity entity as read by its id; `groups` are the ids of those it is a direct member of."""
+    """An identity entity as read by its id.
+
+    `groups` are the ids of those it is a direct member of, `inherited` of those that it is in through other groups;
+    `policies` are attached to the entity itself.
+    """
 
     id: str
+    name: str
     disabled: bool
     aliases: tuple[Alias, ...]
     groups: tuple[str, ...]
+    inherited: tuple[str, ...]
+    policies: tuple[str, ...]
+    metadata: Mapping[str, str]
 
     def name_on(self, accessor: str) -> str | None:
         """Its alias on a mount; None where it has none."""
-        return next((alias.name for alias in self.aliases if alias.accessor == accessor), None)
+        return next((alias.name for alias in self.aliases if alias.mount.accessor == accessor), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,18 +257,11 @@ class Vault:
         answer = self.find("list the tokens' accessors", lambda c: c.auth.token.list_accessors())
         return list(answer.data.get("keys", ())) if answer else []
 
-    def token_owner(self, accessor: str) -> str | None:
-        """The entity that a token belongs to; None where it has none or has just expired.
-
-        Raises VaultRefused (403) for accessors that can be listed but not looked up.
-        """
-        try:
-            answer = self.find("look up a token", lambda c: c.auth.token.lookup_accessor(accessor))
-        except VaultRefused as refused:
-            if refused.status == requests.codes.bad_request:
-                return None
-            raise
-        return (answer.data.get("entity_id") or None) if answer else None
+    def policy(self, name: str) -> str | None:
+        """The text of an ACL policy (GET sys/policies/acl/…); None where there is none."""
+        checked(self.system, "the policy's name", name)
+        answer = self.find("read a policy", lambda c: c.sys.read_acl_policy(name))
+        return str(answer.data.get("policy") or "") if answer else None
 
 
 def _client(addr: str, token: SecretStr, namespace: str | None) -> Any:
@@ -290,11 +292,25 @@ def _items(answer: Answer | None) -> list[tuple[str, Any]]:
 
 
 def _aliases(told: Mapping[str, Any]) -> tuple[Alias, ...]:
-    return tuple(Alias(alias["name"], alias["mount_accessor"]) for alias in told.get("aliases") or ())
+    return tuple(Alias(alias["name"], _mount_of(alias), alias["id"]) for alias in told.get("aliases") or ())
+
+
+def _mount_of(alias: Mapping[str, Any]) -> Mount:
+    path = str(alias.get("mount_path") or "").removeprefix("auth/").strip("/")
+    return Mount(path, alias["mount_accessor"], str(alias.get("mount_type") or ""))
 
 
 def _entity(told: Mapping[str, Any]) -> Entity:
-    return Entity(told["id"], bool(told["disabled"]), _aliases(told), tuple(told.get("direct_group_ids") or ()))
+    return Entity(
+        id=told["id"],
+        name=told["name"],
+        disabled=bool(told["disabled"]),
+        aliases=_aliases(told),
+        groups=tuple(told.get("direct_group_ids") or ()),
+        inherited=tuple(told.get("inherited_group_ids") or ()),
+        policies=tuple(told.get("policies") or ()),
+        metadata=dict(told.get("metadata") or {}),
+    )
 
 
 def _group(told: Mapping[str, Any]) -> Group:

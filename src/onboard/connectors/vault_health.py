@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from onboard.connectors.base import Health
+from onboard.connectors.base import Capability, Health
 from onboard.connectors.vault_api import Vault
+from onboard.connectors.vault_tokens import keys
 from onboard.errors import SystemFailed, SystemRefused
 
 _SAMPLE = "onboard-health"
@@ -73,6 +74,63 @@ def reader_health(vault: Vault) -> Health:
 def writer_health(vault: Vault) -> Health:
     """The health of a writing token: changing policies, mounts or audit devices, or deleting groups, is too much."""
     return _health(vault, _WRITES, _NEVER)
+
+
+def capabilities(vault: Vault) -> tuple[Capability, ...]:
+    """What the server is, mounts and limits, and which routes this token can read; None where it can't be told."""
+    told = [lambda: _server(vault), lambda: _engines(vault), lambda: _quotas(vault), lambda: _routes(vault)]
+    names = ("server", "secret engines", "rate limit quotas", "routes")
+    return tuple(line for name, ask in zip(names, told, strict=True) for line in _probed(name, ask))
+
+
+_ROUTES = (
+    ("live tokens", Right("list", "auth/token/accessors"), Right("update", "auth/token/lookup-accessor")),
+    ("leases", Right("list", "sys/leases/lookup/"), Right("sudo", "sys/leases/lookup/")),
+    ("texts of policies", Right("read", f"sys/policies/acl/{_SAMPLE}")),
+    ("AppRole secret ids", Right("list", f"auth/approle/role/{_SAMPLE}/secret-id/")),
+    ("JWT and OIDC roles", Right("read", f"auth/jwt/role/{_SAMPLE}")),
+    ("users of userpass", Right("read", f"auth/userpass/users/{_SAMPLE}")),
+    ("longest lives", Right("read", "sys/mounts/auth/userpass/tune")),
+)
+
+
+def _probed(name: str, ask: Callable[[], Iterable[Capability]]) -> Iterable[Capability]:
+    try:
+        return list(ask())
+    except SystemFailed as failure:
+        return [Capability(name, None, failure.reason)]
+
+
+def _server(vault: Vault) -> Iterator[Capability]:
+    """GET sys/auth: its own plugins' version is the server's (`v2.7.2+builtin.bao`, `…+builtin.vault`)."""
+    answer = vault.find("list the auth mounts", lambda c: c.sys.list_auth_methods())
+    told = answer.data.get("token/", {}) if answer else {}
+    version, _, built = str(told.get("running_plugin_version", "")).partition("+")
+    name = "OpenBao" if built.endswith("bao") else "Vault"
+    yield Capability("server", True, f"{name} {version.removeprefix('v') or 'of an unknown version'}")
+    for path, mount in sorted(answer.data.items() if answer else ()):
+        yield Capability(f"auth method {path}", True, str(mount["type"]))
+
+
+def _engines(vault: Vault) -> Iterator[Capability]:
+    """GET sys/mounts: what could hold secrets or lease them."""
+    answer = vault.find("list the secret engines", lambda c: c.sys.list_mounted_secrets_engines())
+    for path, told in sorted(answer.data.items() if answer else ()):
+        yield Capability(f"secret engine {path}", True, str(told["type"]))
+
+
+def _quotas(vault: Vault) -> Iterator[Capability]:
+    """LIST sys/quotas/rate-limit: with one, answers may be 429."""
+    names = keys(vault, "list the quotas", "sys/quotas/rate-limit")
+    yield Capability("rate limit quotas", bool(names), ", ".join(names) or "none is set")
+
+
+def _routes(vault: Vault) -> Iterator[Capability]:
+    """POST sys/capabilities-self: what residue can and can't read."""
+    held = vault.capabilities(sorted({right.path for _, *rights in _ROUTES for right in rights}))
+    for name, *rights in _ROUTES:
+        missing = [str(right) for right in rights if not {right.capability, "root"} & held[right.path]]
+        yield Capability(f"reading {name}", not missing, f"needs {', '.join(missing)}" if missing else "")
 
 
 def _health(vault: Vault, needed: Sequence[Right], unwanted: Sequence[Right]) -> Health:

@@ -1,38 +1,33 @@
-"""Changing Vault: enabling and disabling entities, ending their tokens, membership of identity groups."""
+"""Changing Vault: enabling and disabling entities, their policies, membership of identity groups; cutting off."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from pydantic import SecretStr
 
 from onboard.connectors.base import Health
+from onboard.connectors.http import merged
 from onboard.connectors.levers import Lever, after, pull
-from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Vault, VaultRefused
+from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Vault
 from onboard.connectors.vault_health import writer_health
+from onboard.connectors.vault_sweep import Sweeper
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Receipt, Resource, new_account_id
 
 _LEVELS = {"login": "enabled", "group": "member"}
+#: What can be taken away but is never given: it comes by itself, or goes against giving rights through groups.
+_ONLY_TAKEN = frozenset({"policy", "token", "approle", "lease"})
 _ABSENT = "no such entity"
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """How many live tokens of an entity were revoked, and how many tokens could not be looked up (403)."""
-
-    revoked: int
-    unreadable: int
-
-    def __str__(self) -> str:
-        told = f"{self.revoked} tokens revoked"
-        return f"{told}, {self.unreadable} tokens could not be looked up" if self.unreadable else told
 
 
 class VaultWriter:
     """Changes `login:MOUNT` and `group:NAME` of one Vault or OpenBao. Arguments as for VaultReader, another token.
+
+    Takes away, too, what is never granted here: `policy:NAME` (from the entity), `token:HASH`, a secret id
+    `approle:MOUNT/ROLE#HASH` and `lease:auth/MOUNT/login`, each as VaultReader names it.
 
     Entities are disabled, never deleted: after a deletion the next login would make a new one. An entity with aliases
     on several mounts is one account: closing one login closes them all. Policies, groups themselves and the users of
@@ -52,6 +47,7 @@ class VaultWriter:
         self._login_mount = login_mount
         self._clock = clock
         self._vault = Vault(system, addr, token, namespace, clock, retry=False)
+        self._sweeper = Sweeper(self._vault, clock)
 
     def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
         """Enable the account's entity (made with its alias where there is none), or put it into the group.
@@ -67,34 +63,42 @@ class VaultWriter:
         return self._join(self._group(resource), entity.id)
 
     def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
-        """Disable the account's entity and end its live tokens, or take it out of the group. Raises as grant does.
+        """Disable the account's entity and end its tokens and secret ids, or take the one thing. Raises as grant does.
 
         The status of a login's receipt says how many tokens were revoked, and how many could not be looked up: should
         one of these be the account's, the disabled entity blocks it all the same.
         """
-        self._check(resource, level)
+        if resource.type not in _ONLY_TAKEN:
+            self._check(resource, level)
         entity = self._entity(account, resource.name if resource.type == "login" else self._login_mount)
         if entity is None:
             return self._already(_ABSENT)
-        return self._close(entity) if resource.type == "login" else self._leave(self._group(resource), entity.id)
+        if resource.type == "login":
+            return self._close(entity)
+        if resource.type == "group":
+            return self._leave(self._group(resource), entity.id)
+        return self._take(entity, resource)
 
     def replaces_all(self, resource: Resource) -> bool:
         """True for groups: their members can only be written as a whole (POST identity/group/id/…)."""
         return resource.type == "group"
 
     def cut_off(self, account: Account) -> Sequence[Receipt]:
-        """Disable the entity, take it out of every group, revoke its tokens; found by its alias where its id is gone.
+        """Disable the entity, revoke its tokens, take its policies, groups and secret ids; found by its alias where its
+        id is gone.
 
         Groups are written one by one, each right after it was read, without a lease: so hold theirs, or read them
-        again afterwards. Raises as base.Writer says, after trying all.
+        again afterwards. What an identity provider puts it in stays. Raises as base.Writer says, after trying all.
         """
-        entity_id = self._target(account)
+        entity_id, entity = self._target(account)
         if entity_id is None:
             return [self._already(_ABSENT)]
         levers: list[Lever] = [
             lambda: [self._done(self._set_disabled(entity_id, disabled=True))],
-            lambda: self._leave_all(entity_id),
-            lambda: [self._already(str(self._sweep(entity_id)))],
+            lambda: [self._already(str(self._sweeper.tokens(entity_id, entity)))],
+            lambda: [self._drop_policies(entity_id, entity)],
+            lambda: self._leave_all(entity_id, entity),
+            lambda: self._sweeper.secret_ids(entity) if entity else [],
         ]
         return pull(self.system, levers)
 
@@ -145,8 +149,9 @@ class VaultWriter:
         if not entity.disabled:
             self._set_disabled(entity.id, disabled=True)
         with after(self.system, "the entity is disabled"):
-            sweep = self._sweep(entity.id)
-        changed = not entity.disabled or sweep.revoked > 0
+            sweep = self._sweeper.tokens(entity.id, entity)
+            destroyed = self._sweeper.secret_ids(entity)
+        changed = not entity.disabled or sweep.revoked > 0 or bool(destroyed)
         return Receipt(f"disabled, {sweep}", self._clock(), changed=changed, external_id=entity.id)
 
     def _set_disabled(self, entity_id: str, *, disabled: bool) -> Answer:
@@ -155,37 +160,27 @@ class VaultWriter:
             lambda c: c.secrets.identity.update_entity(entity_id, disabled=disabled),
         )
 
-    def _sweep(self, entity_id: str) -> Sweep:
-        """Revoke the entity's live tokens, with the leases made by them. Found by looking up every accessor.
+    # Policies, and what hangs on a login
 
-        Raises after revoking what it found, where the search broke off or a revocation failed.
-        """
-        found = self._tokens_of(entity_id)
-        levers: list[Lever] = [partial(self._end_token, accessor) for accessor in found.accessors]
-        if found.broken:
-            levers.append(partial(_fail, found.broken))
-        revoked = pull(self.system, levers)
-        return Sweep(sum(receipt.changed for receipt in revoked), found.unreadable)
+    def _take(self, entity: Entity, resource: Resource) -> Receipt:
+        if resource.type == "policy":
+            return self._drop_policies(entity.id, entity, resource.name)
+        if resource.type == "token":
+            sweep = self._sweeper.token(entity.id, entity, resource.name)
+            return Receipt(str(sweep), self._clock(), changed=sweep.revoked > 0)
+        end = self._sweeper.secret_ids if resource.type == "approle" else self._sweeper.login_leases
+        return merged(end(entity, resource.name), self._clock())
 
-    def _tokens_of(self, entity_id: str) -> _Found:
-        found = _Found()
-        accessors = self._vault.accessors()
-        for accessor in accessors:
-            try:
-                if self._vault.token_owner(accessor) == entity_id:
-                    found.accessors.append(accessor)
-            except VaultRefused as refused:
-                found.unreadable += 1
-                if found.unreadable == len(accessors):
-                    found.broken = refused
-            except SystemFailed as failure:
-                found.broken = failure
-                break
-        return found
-
-    def _end_token(self, accessor: str) -> list[Receipt]:
-        answer = self._vault.send("revoke a token", lambda c: c.auth.token.revoke_accessor(accessor))
-        return [self._already("token gone") if answer.warnings else self._done(answer)]
+    def _drop_policies(self, entity_id: str, entity: Entity | None, name: str | None = None) -> Receipt:
+        """Take one policy from the entity, or all of them; without knowing which there are, all."""
+        kept = [policy for policy in entity.policies if name and policy != name] if entity else []
+        if entity and len(kept) == len(entity.policies):
+            return self._already("no such policy", entity_id)
+        answer = self._vault.send(
+            "write the policies of an entity",
+            lambda c: c.secrets.identity.update_entity(entity_id, policies=kept),
+        )
+        return self._done(answer, entity_id)
 
     # Groups
 
@@ -200,20 +195,16 @@ class VaultWriter:
         others = tuple(member for member in group.members if member != entity_id)
         return self._done(self._set_members(group, others), entity_id)
 
-    def _leave_all(self, entity_id: str) -> list[Receipt]:
-        return pull(self.system, [partial(self._leave_one, group, entity_id) for group in self._groups_of(entity_id)])
+    def _leave_all(self, entity_id: str, entity: Entity | None) -> list[Receipt]:
+        """Out of the groups that the entity is in; out of all where it couldn't be read."""
+        groups = entity.groups if entity else list(self._vault.groups())
+        return pull(self.system, [partial(self._leave_one, group, entity_id) for group in groups])
 
     def _leave_one(self, group_id: str, entity_id: str) -> list[Receipt]:
         group = self._vault.group(group_id)
-        return [self._leave(self._internal(group), entity_id)] if group and entity_id in group.members else []
-
-    def _groups_of(self, entity_id: str) -> Sequence[str]:
-        """The groups that the entity is in; all groups where it can't be read."""
-        try:
-            entity = self._vault.entity(entity_id)
-        except SystemFailed:
-            return list(self._vault.groups())
-        return entity.groups if entity else ()
+        if group is None or entity_id not in group.members:
+            return []
+        return [self._already("an identity provider's")] if group.external else [self._leave(group, entity_id)]
 
     def _set_members(self, group: Group, members: Sequence[str]) -> Answer:
         """Everything is sent as it was read: hvac sends what is left out as null, which empties it."""
@@ -251,7 +242,7 @@ class VaultWriter:
             return self._vault.entity(account.external_id)
         return self._vault.entity_of(account.handle, self._vault.mount(mount_path))
 
-    def _target(self, account: Account) -> str | None:
+    def _target(self, account: Account) -> tuple[str | None, Entity | None]:
         """Whom to cut off: a failing read is no reason not to try the id that the account is bound to."""
         try:
             unbound = replace(account, external_id=None)
@@ -259,8 +250,8 @@ class VaultWriter:
         except SystemFailed:
             if account.external_id is None:
                 raise
-            return account.external_id
-        return entity.id if entity else None
+            return account.external_id, None
+        return (entity.id, entity) if entity else (None, None)
 
     def _check(self, resource: Resource, level: str) -> None:
         if _LEVELS.get(resource.type) != level:
@@ -274,16 +265,3 @@ class VaultWriter:
 
     def _already(self, status: str, entity_id: str | None = None) -> Receipt:
         return Receipt(status, self._clock(), changed=False, external_id=entity_id)
-
-
-@dataclass(slots=True)
-class _Found:
-    """A search for an entity's tokens: what it found so far, what it could not look up, and why it broke off."""
-
-    accessors: list[str] = field(default_factory=list)
-    unreadable: int = 0
-    broken: SystemFailed | None = None
-
-
-def _fail(failure: SystemFailed) -> list[Receipt]:
-    raise failure
