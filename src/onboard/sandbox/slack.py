@@ -16,18 +16,27 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from onboard.errors import BadInput
-from onboard.sandbox import scim, slack_channels, slack_people
+from onboard.sandbox import scim, slack_channels, slack_connect, slack_people
 from onboard.sandbox.core import SLACK, Clock, Credentials, Held, Principal, token_of
 from onboard.sandbox.slack_calls import Call, Caller, SlackError
 from onboard.sandbox.slack_state import BOT_USER, OWNER_USER, SlackState, User, person_with
 from onboard.sandbox.world import World
 
-METHODS = slack_people.METHODS | slack_channels.METHODS
+METHODS = slack_people.METHODS | slack_channels.METHODS | slack_connect.METHODS
 
 _READ_SCOPES = frozenset(
     {"team:read", "users:read", "users:read.email", "channels:read", "groups:read", "usergroups:read"}
 )
-_WRITE_SCOPES = frozenset({"channels:manage", "groups:write", "usergroups:write", "chat:write"})
+_WRITE_SCOPES = frozenset(
+    {
+        "channels:manage",
+        "groups:write",
+        "usergroups:write",
+        "chat:write",
+        "conversations.connect:write",
+        "conversations.connect:manage",
+    }
+)
 _SCOPES = {
     "read": _READ_SCOPES,
     "write": _READ_SCOPES | _WRITE_SCOPES,

@@ -173,7 +173,9 @@ def admin_set_expiration(call: Call) -> Answer:
 
 def admin_reset_sessions(call: Call) -> Answer:
     """admin.users.session.reset: every device has to log in again. API tokens live on."""
-    find_user(call, "user_id").sessions_reset = call.now
+    user = find_user(call, "user_id")
+    user.sessions_reset = call.now
+    call.state.end_sessions(user)
     return {}
 
 

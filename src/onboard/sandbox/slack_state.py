@@ -78,6 +78,27 @@ class UserGroup(BaseModel):
     disabled: datetime | None = None
 
 
+class Session(BaseModel):
+    """A device on which somebody is logged in."""
+
+    id: int
+    user: str
+    created: datetime
+
+
+class ConnectInvite(BaseModel):
+    """An invitation of people outside to share a channel. `accepted_by` names their team, once they said yes."""
+
+    id: str
+    channel: str
+    inviter: str
+    created: datetime
+    expires: datetime
+    email: str = ""
+    user: str = ""
+    accepted_by: str = ""
+
+
 class Message(BaseModel):
     """A posted message; `ts` identifies it within its channel."""
 
@@ -90,13 +111,15 @@ class Message(BaseModel):
 
 
 class SlackState(BaseModel):
-    """All of it; users, channels and user groups by id."""
+    """All of it; users, channels, user groups and Slack Connect invitations by id."""
 
     workspace: str
     users: dict[str, User] = {}
     channels: dict[str, Channel] = {}
     usergroups: dict[str, UserGroup] = {}
     messages: list[Message] = []
+    sessions: list[Session] = []
+    connect_invites: dict[str, ConnectInvite] = {}
 
     @classmethod
     def seeded(cls, world: World, now: datetime) -> SlackState:
@@ -109,6 +132,8 @@ class SlackState(BaseModel):
             if spec.slack:
                 named = {"name": spec.email.partition("@")[0], "real_name": spec.name, "email": spec.email}
                 state._add(User(id=spec.slack.id, **named, person=person, kind=spec.slack.kind, updated=now))
+        for number, user in enumerate((u for u in state.users.values() if u.person), start=4_000_000_001):
+            state.sessions.append(Session(id=number, user=user.id, created=now))
         for channel in world.slack.channels:
             members = [BOT_USER, *_ids(world, channel.members)]
             new = Channel(id=new_id("C", channel.name), name=channel.name, private=channel.private,
@@ -160,12 +185,17 @@ class SlackState(BaseModel):
         return joined
 
     def deactivate(self, user: User, now: datetime) -> None:
-        """Switch the account off, which takes it out of every channel and user group."""
+        """Switch the account off, which ends its sessions and takes it out of every channel and user group."""
         user.deleted, user.invitation, user.updated = True, None, now
+        self.end_sessions(user)
         for channel in self.channels_of(user):
             channel.members.remove(user.id)
         for group in self.usergroups.values():
             group.users = [member for member in group.users if member != user.id]
+
+    def end_sessions(self, user: User) -> None:
+        """Log the user out everywhere."""
+        self.sessions = [session for session in self.sessions if session.user != user.id]
 
     def deactivate_expired(self, now: datetime) -> None:
         """Switch off the guests whose time is up."""
