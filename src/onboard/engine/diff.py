@@ -47,6 +47,10 @@ class Subject:
         """Every account that is or was theirs."""
         return (*self.former, *self.accounts.values())
 
+    def untellable(self, account: Account) -> str | None:
+        """Why nothing can be said of an account: it may have come into being, but it couldn't be looked up."""
+        return self.unclear.get(account.system) if account.external_id is None else None
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -116,7 +120,7 @@ def diff(
         for resource in sorted({*due, *ours, *held}):
             everything = subject.leaving or exclusive(resource)
             takes = _Taking(subject, account, resource, ours.get(resource, frozenset()), everything)
-            reason = _untellable(subject, account) or sight.unknown(resource)
+            reason = subject.untellable(account) or sight.unknown(resource)
             if reason is not None:
                 unknown.append(Unknown(subject.person, resource, reason, takes.owes(due.get(resource, []))))
             else:
@@ -134,11 +138,6 @@ def _due(subject: Subject, account: Account, grants: Iterable[Grant]) -> dict[Re
             if grant.resource.system == account.system:
                 due.setdefault(grant.resource, []).append(grant)
     return due
-
-
-def _untellable(subject: Subject, account: Account) -> str | None:
-    """Why nothing can be said of an account: it may have come into being, but it couldn't be looked up."""
-    return subject.unclear.get(account.system) if account.external_id is None else None
 
 
 def _untold(subject: Subject, grants: Iterable[Grant]) -> Iterator[Unknown]:

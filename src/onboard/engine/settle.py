@@ -25,6 +25,7 @@ def settle(
 ) -> None:
     """Give every unresolved intent about these accounts an outcome, as far as what was read can tell.
 
+    Of each account it is known who it is: one without an immutable id was looked up, and doesn't exist yet.
     Call it under the leases of the accounts' people: then an intent without an outcome is a dead process's, not a
     running one's.
     """
@@ -40,9 +41,9 @@ def settle(
 
 
 def _is_so(sight: Sight, account: Account, change: ChangeRecord) -> bool | None:
-    """Whether what was intended is so now; None where it couldn't be read or the account's id isn't known yet."""
+    """Whether what was intended is so now; None where it couldn't be read."""
     if account.external_id is None:
-        return None
+        return change.after is None
     if change.resource.type == WHOLE_ACCOUNT:
         return _bare(sight, account)
     if sight.unknown(change.resource) is not None:

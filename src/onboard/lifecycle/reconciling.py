@@ -91,7 +91,7 @@ def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest
         subjects = subjects_of(services, people, actor)
         register = register_of(services)
         found = proposed(services, register, subjects, actor, anew=False)
-        accounts = {account.id: account for subject in subjects for account in subject.everything}
+        accounts = {a.id: a for subject in subjects for a in subject.everything if not subject.untellable(a)}
         settle(found.observed, accounts, register, services.ledger.journal, services.clock, actor)
         work = _Work(services, register, actor, lease.check)
         removals = [_free(register, part) for part in found.removals]
