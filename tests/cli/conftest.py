@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from onboard.cli.main import app
-from onboard.sandbox.client import SandboxClient
+from onboard.sandbox.client import SandboxClient, SandboxProcess
 from tests.cli.house import House
 
 Onboard = Callable[..., Result]
@@ -58,8 +59,17 @@ def bare_house(home: Path, sandbox: SandboxClient) -> House:
     return House(home, sandbox)
 
 
+@pytest.fixture(scope="session")
+def arrived(sandbox_process: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house whose people are entered and whose engagement is loaded; no system was asked anything yet."""
+    made = House(tmp_path_factory.mktemp("arrived"), sandbox_process.client)
+    with contextlib.chdir(made.folder):
+        made.arrive()
+    return made
+
+
 @pytest.fixture
-def house(bare_house: House) -> House:
+def house(bare_house: House, arrived: House) -> House:
     """People entered, the engagement loaded, nobody started: marta as backend engineer, jonas as QA engineer."""
-    bare_house.arrive()
+    bare_house.as_in(arrived)
     return bare_house

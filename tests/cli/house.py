@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -105,6 +106,12 @@ class House:
         everybody = {line["email"]: line["id"] for line in self.json("person", "list")}
         self.ids = {who: everybody[self.sandbox.person(who).email] for who in PEOPLE}
         self("engagement", "load", str(write_manifest(self.folder, self.ids)))
+
+    def as_in(self, other: House) -> None:
+        """Begin where another house arrived: its ledger, copied."""
+        for kept in other.folder.glob("onboard.db*"):
+            shutil.copy(kept, self.folder)
+        self.ids = dict(other.ids)
 
     def start(self, who: str = "marta") -> str:
         """Start somebody whose NDA is signed; the digest of what is proposed."""

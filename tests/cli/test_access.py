@@ -107,7 +107,7 @@ def test_a_review_without_findings_is_exit_code_0_and_changes_nothing(house: Hou
     house.settle()
     writes = len(house.sandbox.writes())
 
-    result = house("review", **PROTECTED)
+    result = house("review", code=0, **PROTECTED)
 
     assert "4 systems read completely · new 0 · still open 0 · resolved 0" in result.stdout
     assert len(house.sandbox.writes()) == writes

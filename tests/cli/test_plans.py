@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.cli.house import House, in_days, next_command
 
 
@@ -16,16 +14,14 @@ def test_without_a_login_nobody_approves_refuses_or_has_an_inbox(house: House) -
         assert "Vault login" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("by", "why"), [("marta", "own access"), ("viktor", "own vendor"), ("lena", "You are none of them")]
-)
-def test_the_engineer_a_colleague_of_the_vendor_and_a_bystander_are_refused(house: House, by: str, why: str) -> None:
+def test_the_engineer_a_colleague_of_the_vendor_and_a_bystander_are_refused(house: House) -> None:
     digest = house.start()
 
-    result = house("approve", digest, by=by, code=3)
+    for by, why in (("marta", "own access"), ("viktor", "own vendor"), ("lena", "You are none of them")):
+        result = house("approve", digest, by=by, code=3)
+        assert why in result.stderr
+        assert "Nothing was changed." in result.stderr
 
-    assert why in result.stderr
-    assert "Nothing was changed." in result.stderr
     assert house.json("plans")[0]["lacks"] == ["approval by the sponsor of payments"]
 
 
