@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from onboard.connectors.base import Health
+from onboard.connectors.base import Capability, Health
 from onboard.connectors.slack_api import Slack
+from onboard.connectors.slack_routes import lacking
 from onboard.connectors.slack_scim import Scim
 from onboard.errors import SystemFailed, SystemRefused
 
@@ -24,17 +25,20 @@ _WRITES = frozenset(
 _ADMINS = frozenset({"admin", "admin.users:write"})
 #: What says nothing and changes nothing, and, for writing, the messages that onboard's own bot sends.
 _HARMLESS = frozenset({"identify", "team:read", "users.profile:read", "emoji:read"})
+#: What lists Slack Connect invitations, and could decline them; Slack has no lesser scope. And what lists sessions.
+_MORE_ROUTES = frozenset({"conversations.connect:manage", "admin.users:read"})
+_INVITES = frozenset({"conversations.connect:write"})
 _TALKS = frozenset({"chat:write", "im:write", "users:read.email"})
 
 
 def reader_health(slack: Slack) -> Health:
     """The health of a reading token. What isn't needed to read members is too much: messages, writing, admin."""
-    return _health(slack, _READS, _HARMLESS)
+    return _health(slack, _READS, _HARMLESS | _MORE_ROUTES)
 
 
 def writer_health(slack: Slack, admin: Slack | None, scim: Scim | None) -> Health:
     """The health of a writing bot token, and whether the admin's token and SCIM, where configured, are good for it."""
-    health = _health(slack, _WRITES, _HARMLESS | _TALKS)
+    health = _health(slack, _WRITES, _HARMLESS | _TALKS | _MORE_ROUTES | _INVITES)
     problems = [health.problem]
     if admin:
         ends = _health(admin, _ADMINS, frozenset())
@@ -43,6 +47,33 @@ def writer_health(slack: Slack, admin: Slack | None, scim: Scim | None) -> Healt
         problems.append(_problem(scim))
     problem = "; ".join(filter(None, dict.fromkeys(problems)))
     return Health(health.reachable, health.identity, health.rights, health.missing, health.excess, problem)
+
+
+def capabilities(slack: Slack) -> tuple[Capability, ...]:
+    """What the token and the workspace's plan let be read. Each is tried; None where it couldn't be told."""
+
+    def probed(name: str, ask: Callable[[], object]) -> Capability:
+        try:
+            ask()
+        except SystemFailed as failure:
+            return Capability(name, False if lacking(failure) else None, failure.reason)
+        return Capability(name, True)
+
+    def sessions() -> object:
+        return slack.find("list one session", lambda c: c.admin_users_session_list(limit=1))
+
+    def invitations() -> object:
+        return slack.find("list a Slack Connect invitation", lambda c: c.conversations_listConnectInvites(count=1))
+
+    return (
+        probed("reading users", lambda: slack.find("list a user", lambda c: c.users_list(limit=1))),
+        probed("reading channels", lambda: slack.find("list a channel", lambda c: c.conversations_list(limit=1))),
+        probed("reading user groups", slack.user_groups),
+        probed("reading sessions (Enterprise)", sessions),
+        probed("reading Slack Connect invitations", invitations),
+        Capability("reading private channels without our bot", False, "Slack shows them to their members only"),
+        Capability("deactivating accounts (SCIM)", None, "known to the admin token: see the health of what writes"),
+    )
 
 
 def _problem(scim: Scim) -> str:

@@ -14,6 +14,7 @@ from onboard.connectors.http import Unreachable
 from onboard.connectors.levers import Lever, after, pull
 from onboard.connectors.slack_api import Channel, Clock, Slack, SlackPartly, SlackRefused, UserGroup, invisible
 from onboard.connectors.slack_health import writer_health
+from onboard.connectors.slack_routes import invitations, lacking, team_of
 from onboard.connectors.slack_scim import Scim
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, AccountKind, AccountState, Receipt, Resource
@@ -21,6 +22,9 @@ from onboard.model import Account, AccountKind, AccountState, Receipt, Resource
 #: How long a list of channels is good for: conversations.list may be asked 20 times a minute.
 _FRESH = timedelta(seconds=60)
 _TYPES = ("channel", "usergroup")
+#: What can be taken away but is never given here.
+_ONLY_TAKEN = ("workspace", "connect-invitation")
+_GONE = frozenset({"user_already_deleted", "user_is_already_deleted", "user_not_found"})
 _GUESTS = (AccountKind.GUEST, AccountKind.SINGLE_CHANNEL_GUEST)
 
 
@@ -73,8 +77,11 @@ class SlackWriter:
         """Remove from the channel (conversations.kick), or write the user group's users without the account.
 
         A user group can't be emptied: the last one's leaving disables it, and so nobody is in it any more, though
-        Slack keeps the list. Raises as base.Writer says.
+        Slack keeps the list. Of `workspace:NAME` the account is deactivated; `connect-invitation:ID` is declined,
+        which Slack lets be done once it was accepted. Raises as base.Writer says.
         """
+        if resource.type in _ONLY_TAKEN:
+            return self._take(account, resource)
         user = self._user(account, resource, level)
         if resource.type == "channel":
             return self._kick(self._channel(resource.name), user)
@@ -85,7 +92,8 @@ class SlackWriter:
         return resource.type == "usergroup"
 
     def cut_off(self, account: Account) -> Sequence[Receipt]:
-        """Deactivate the account and end its sessions, where configured; take it out of user groups and channels.
+        """Deactivate the account and end its sessions, where an admin token is configured; take it out of user groups
+        and channels, and decline its accepted invitations to share a channel where the bot may list them.
 
         User groups are written one by one, each right after it was read, without a lease: so hold theirs, or read
         them again afterwards. Raises as base.Writer says, after trying all.
@@ -94,11 +102,12 @@ class SlackWriter:
         if user is None:
             return [self._already("no account")]
         levers: list[Lever] = []
-        if scim := self._scim:
-            levers.append(lambda: [scim.deactivate(user)])
+        if self._admin:
+            levers.append(lambda: [self._deactivate(user)])
         if admin := self._admin:
             levers.append(lambda: [self._end_sessions(admin, user)])
         levers += [lambda: self._leave_groups(user), lambda: self._leave_channels(user)]
+        levers.append(lambda: self._decline_all(account))
         return pull(self.system, levers)
 
     def health(self) -> Health:
@@ -200,6 +209,69 @@ class SlackWriter:
         if group is None:
             raise self._no(f"there is no user group @{handle}. Check the handle, or create it.")
         return group
+
+    # The account
+
+    def _take(self, account: Account, resource: Resource) -> Receipt:
+        if resource.type == "connect-invitation":
+            return self._decline(resource.name)
+        if account.external_id is None:
+            return self._already("no account")
+        if self._admin is None:
+            raise self._no("no admin token is configured, so accounts can't be deactivated. Have an owner do it.")
+        return self._deactivate(account.external_id)
+
+    def _deactivate(self, user: str) -> Receipt:
+        """By SCIM (Business+ and Enterprise); where that is refused, out of the workspace (admin.users.remove)."""
+        refusals: list[SystemFailed] = []
+        for lever in (self._by_scim, self._out_of_the_workspace):
+            try:
+                return lever(user)
+            except SystemRefused as refused:
+                refusals.append(refused)
+        raise self._no("; ".join(refusal.reason for refusal in refusals))
+
+    def _by_scim(self, user: str) -> Receipt:
+        if self._scim is None:
+            raise self._no("no address of SCIM is configured.")
+        return self._scim.deactivate(user)
+
+    def _out_of_the_workspace(self, user: str) -> Receipt:
+        if self._admin is None:
+            raise self._no("no admin token is configured.")
+        team, _ = team_of(self._admin)
+        doing = "remove an account from the workspace"
+        try:
+            return self._done(self._admin.send(doing, lambda c: c.admin_users_remove(team_id=team, user_id=user)))
+        except SlackRefused as refused:
+            if refused.code in _GONE:
+                return self._already(refused.code)
+            raise
+
+    def _decline(self, invitation: str) -> Receipt:
+        doing = "decline an invitation to share a channel"
+        try:
+            return self._done(
+                self._slack.send(doing, lambda c: c.conversations_declineSharedInvite(invite_id=invitation))
+            )
+        except SlackRefused as refused:
+            if refused.code == "invite_not_found":
+                return self._already(refused.code)
+            raise
+
+    def _decline_all(self, account: Account) -> list[Receipt]:
+        """Those to the account's id or address that were accepted; none where the token may not list them."""
+        try:
+            found = list(invitations(self._slack))
+        except SystemFailed as failure:
+            if lacking(failure):
+                return [self._already("Slack Connect invitations can't be listed")]
+            raise
+        mine = [each for each in found if each.accepted and each.to(account.external_id, {account.handle.lower()})]
+        return pull(self.system, [partial(self._decline_one, each.id) for each in mine])
+
+    def _decline_one(self, invitation: str) -> list[Receipt]:
+        return [self._decline(invitation)]
 
     # Both
 
