@@ -101,7 +101,7 @@ class Operation:
 class Description:
     """One vendor's API. `prefix` is where its paths begin on our ports; `error` is the schema of its error bodies.
 
-    With `requests_only`, answers aren't described.
+    With `requests_only`, answers aren't described. With `deep`, a parameter of the path may hold slashes.
     """
 
     def __init__(
@@ -109,14 +109,13 @@ class Description:
         document: Mapping[str, Any],
         *,
         prefix: str = "",
-        strip: str = "",
         error: Mapping[str, Any] | None = None,
         ok_flag: bool = False,
         requests_only: bool = False,
+        deep: bool = False,
     ) -> None:
         self.document = document
         self.prefix = prefix
-        self.strip = strip
         self.components = Components(document.get("components", {}).get("schemas", {}))
         self._error = self.components.validator(error or {})
         self._ok_flag = ok_flag
@@ -127,13 +126,13 @@ class Description:
             for verb in VERBS
             if verb in item
         ]
-        self._routes = sorted(((_pattern(op.template), op) for op in self.operations), key=_rank)
+        self._routes = sorted(((_pattern(op.template, deep), op) for op in self.operations), key=_rank)
 
     def operation(self, method: str, path: str) -> Operation | None:
         """The operation that a request on our ports is; None for one that isn't described."""
         if not path.startswith(self.prefix):
             return None
-        local = self.strip + path.removeprefix(self.prefix)
+        local = path.removeprefix(self.prefix)
         return next((op for pattern, op in self._routes if op.method == method and pattern.fullmatch(local)), None)
 
     def check(self, exchange: Exchange) -> Iterator[Finding]:
@@ -255,9 +254,10 @@ def _resolved(document: Mapping[str, Any], item: Mapping[str, Any]) -> Mapping[s
     return item
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def _pattern(template: str, deep: bool) -> re.Pattern[str]:
     parts = re.split(r"(\{[^}]+\})", template)
-    return re.compile("".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts))
+    inner = ".+" if deep else "[^/]+"
+    return re.compile("".join(inner if part.startswith("{") else re.escape(part) for part in parts))
 
 
 def _rank(route: tuple[re.Pattern[str], Operation]) -> tuple[int, int]:

@@ -105,12 +105,12 @@ class Components:
         """A validator for a schema of the description, with all that it refers to."""
         root = strict(schema)
         needed: dict[str, Schema] = {}
-        waiting = list(_references(root))
+        waiting = list(references(root))
         while waiting:
-            name = waiting.pop()
+            name = waiting.pop().rpartition("/")[2]
             if name not in needed:
                 needed[name] = self._prepared(name)
-                waiting += _references(needed[name])
+                waiting += references(needed[name])
         return jsonschema_rs.Draft202012Validator({**root, "$defs": needed}, validate_formats=True)
 
     def _prepared(self, name: str) -> Schema:
@@ -148,12 +148,13 @@ def _distance(errors: Sequence[jsonschema_rs.ValidationError]) -> tuple[bool, in
     return any(error.kind.name == "type" and not error.instance_path for error in errors), len(list(_told(errors)))
 
 
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
+def references(schema: Any) -> Iterator[str]:
+    """Every `$ref` inside, as it stands there."""
+    if isinstance(schema, Mapping):
         if isinstance(found := schema.get("$ref"), str):
-            yield found.removeprefix("#/$defs/")
+            yield found
         for inner in schema.values():
-            yield from _references(inner)
+            yield from references(inner)
     elif isinstance(schema, list):
         for inner in schema:
-            yield from _references(inner)
+            yield from references(inner)

@@ -7,15 +7,18 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from tests.contract.description import Description, Exchange, Finding
+from tests.contract.graph import Graph
 from tests.contract.scim import scim_document
 
 SETTING = "ONBOARD_API_SPECS"
+GRAPHQL = "graphql"
 EXCEPTIONS = Path(__file__).with_name("exceptions.yaml")
 
 _JIRA_ERROR = {
@@ -64,7 +67,11 @@ class Rules:
     def read(cls, file: Path = EXCEPTIONS) -> Rules:
         """Raises KeyError where an entry lacks its reason."""
         told = YAML(typ="safe").load(file)
-        listed = [Allowed(e["api"], e["finding"], e["reason"], bool(e.get("fuzz"))) for e in told["exceptions"]]
+        listed = [
+            Allowed(entry["api"], finding, entry["reason"], bool(entry.get("fuzz")))
+            for entry in told["exceptions"]
+            for finding in ([entry["finding"]] if isinstance(entry["finding"], str) else entry["finding"])
+        ]
         return cls(tuple(told["corrections"]), tuple(listed))
 
     def of(self, api: str) -> list[Allowed]:
@@ -88,6 +95,15 @@ class Vendors:
         self._folder = folder
         self._rules = rules
         self._loaded: dict[str, Description] = {}
+
+    def check(self, api: str, exchange: Exchange) -> Iterable[Finding]:
+        """What that API's description doesn't allow."""
+        return self.graph.check(exchange) if api == GRAPHQL else self[api].check(exchange)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """GitHub's GraphQL schema."""
+        return Graph(self.text("github-schema.graphql"))
 
     def __getitem__(self, api: str) -> Description:
         if api not in self._loaded:
@@ -128,12 +144,12 @@ class Vendors:
         return Description(scim_document(schemas), prefix="/scim/v1", error=_SCIM_ERROR)
 
     def _vault(self) -> Description:
-        return Description(self._document("vault", "openbao"), prefix="/v1", requests_only=True)
+        return Description(self._document("vault", "openbao"), prefix="/v1", requests_only=True, deep=True)
 
 
 def api_of(system: str, path: str) -> str:
     """Which description a recorded request belongs to."""
-    return "scim" if path.startswith("/scim/") else system
+    return "scim" if path.startswith("/scim/") else GRAPHQL if path.endswith("/graphql") else system
 
 
 def exchanges(recorded: Iterable[Mapping[str, Any]]) -> dict[str, list[Exchange]]:

@@ -249,10 +249,10 @@ def _scheme(call: Call) -> dict[str, Any]:
     if not call.query.get("expand"):
         return scheme
     pairs = [(key, role) for role, name in call.state.roles.items() for key in SCHEME.get(name, ("BROWSE_PROJECTS",))]
-    return scheme | {"permissions": [_grant(self_url, n, *pair) for n, pair in enumerate(pairs, start=10100)]}
+    return scheme | {"permissions": [_grant(call, self_url, n, *pair) for n, pair in enumerate(pairs, start=10100)]}
 
 
-def _grant(scheme_url: str, number: int, permission: str, role: int) -> dict[str, Any]:
-    holder = {"type": "projectRole", "parameter": str(role), "value": str(role)}
+def _grant(call: Call, scheme_url: str, number: int, permission: str, role: int) -> dict[str, Any]:
+    holder = {"type": "projectRole", "parameter": str(role)} | ({"value": str(role)} if call.cloud else {})
     url = f"{scheme_url}/permission/{number}"
     return {"id": number, "self": url, "holder": holder, "permission": permission}

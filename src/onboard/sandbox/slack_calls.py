@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,7 +108,7 @@ def _encoded(first: str) -> str:
 def _decoded(cursor: str) -> str:
     try:
         return base64.b64decode(cursor, validate=True).decode().removeprefix("next_id:")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no text in it
         raise SlackError("invalid_cursor") from None
 
 

@@ -93,15 +93,18 @@ def update_usergroup_users(call: Call) -> Answer:
 def create_usergroup(call: Call) -> Answer:
     """usergroups.create."""
     name, handle = call.text("name").strip(), call.text("handle").strip() or call.text("name").strip().lower()
+    channels = call.items("channels")
     if not name:
         raise SlackError("invalid_arguments")
+    if any(channel not in call.state.channels for channel in channels):
+        raise SlackError("channel_not_found")
     for group in call.state.usergroups.values():
         if group.handle == handle:
             raise SlackError("handle_already_exists")
         if group.name == name:
             raise SlackError("name_already_exists")
     new = call.state.add_usergroup(handle, name, call.now, call.caller.user.id)
-    new.description, new.channels = call.text("description"), call.items("channels")
+    new.description, new.channels = call.text("description"), channels
     return {"usergroup": usergroup_view(call, new, users=True)}
 
 
