@@ -36,11 +36,26 @@ def test_everybody_is_read_page_by_page_a_hundred_at_a_time(crowd: SandboxClient
         assert people <= set(handles)
         assert len(handles) == len(set(handles))
     assert observed.complete
+    asked = [entry["path"] for entry in crowd.requests("github")]
+    assert asked.count("/orgs/acme/members") == 3 + 1
+    assert asked.count("/graphql") == 3 + 3  # teams, repositories, and twice two more pages of what is in them
+    assert not any("collaborators" in path for path in asked)
+
+
+def test_without_graphql_the_same_is_read_by_rest(crowd: SandboxClient, reader: GitHubReader) -> None:
+    by_graphql = reader.read(Scope())
+    crowd.fault("github", "500", path="/graphql")
+
+    by_rest = reader.read(Scope())
+
+    assert by_rest.readings == by_graphql.readings
+    assert by_rest.accounts == by_graphql.accounts
     asked = [entry for entry in crowd.requests("github") if entry["path"] == "/repos/acme/docs/collaborators"]
     assert len(asked) == 3
 
 
 def test_a_failed_page_makes_that_resource_unknown_and_no_other(crowd: SandboxClient, reader: GitHubReader) -> None:
+    crowd.fault("github", "forbidden", path="/graphql")
     crowd.fault("github", "partial", path="/repos/acme/docs/collaborators")
 
     observed = reader.read(Scope(frozenset({REPO, TEAM, QUIET})))

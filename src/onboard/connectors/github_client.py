@@ -1,4 +1,4 @@
-"""GitHub over PyGithub: one client per thread, one request per call, every answer judged here.
+"""GitHub over PyGithub, REST and GraphQL: one client per thread, one request per call, every answer judged here.
 
 PyGithub brings authentication, headers and the connection. Its own methods are passed by, because they hide what has to
 be known: several skip the error check (a failed removal looks done), they take a 307 for success, follow a 301 without
@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from requests.utils import parse_header_links
 
 from onboard.connectors.base import TIMEOUT
+from onboard.connectors.github_app import AppInstallation, InstallationAuth
 from onboard.connectors.http import (
     Answer,
     PerThread,
@@ -30,6 +31,7 @@ from onboard.connectors.http import (
     read_only,
     reading,
     retry_after,
+    side_by_side,
     status_failure,
     transport,
 )
@@ -40,11 +42,15 @@ from onboard.model import Resource
 #: Levels by GitHub's own names for them, where they differ (`role_name`, an invitation's `permissions`).
 LEVELS = {"read": "pull", "write": "push"}
 
+_ORG = r"(?P<org>[A-Za-z0-9][A-Za-z0-9-]*)"
 _NAMES = {
-    "org": re.compile(r"(?P<org>[A-Za-z0-9][A-Za-z0-9-]*)"),
-    "team": re.compile(r"(?P<org>[A-Za-z0-9][A-Za-z0-9-]*)/(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)"),
-    "repo": re.compile(r"(?P<org>[A-Za-z0-9][A-Za-z0-9-]*)/(?P<name>(?!\.{1,2}$)[A-Za-z0-9._-]+)"),
+    "org": re.compile(_ORG),
+    "team": re.compile(rf"{_ORG}/(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)"),
+    "repo": re.compile(rf"{_ORG}/(?P<name>(?!\.{{1,2}}$)[A-Za-z0-9._-]+)"),
 }
+_PAGE = re.compile(r"([?&]page=)(\d+)")
+#: What a GraphQL error's `type` may look like; anything else stays out of our messages.
+_ERROR_TYPE = re.compile(r"[A-Za-z_]{1,40}")
 _EXPLAINED = {
     403: "the token lacks the right",
     404: "it doesn't exist, or the token can't see it",
@@ -60,17 +66,38 @@ class _Sdk:
     connection: HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass
 
 
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What a GraphQL query brought: `data`, and of what it left out the path and the kind of each error."""
+
+    data: Mapping[str, Any]
+    errors: tuple[tuple[tuple[str | int, ...], str], ...] = ()
+
+    def left_out(self, *path: str | int) -> str | None:
+        """Why something at that path or below it is missing; None where nothing is."""
+        return next((kind for where, kind in self.errors if where[: len(path)] == path or not where), None)
+
+
 class GitHubClient:
-    """Requests to one organisation with one token. `clock` gives the time that `Retry-After` dates count from."""
+    """Requests to one organisation, with a token or as a GitHub App's installation.
+
+    `clock` gives the time that `Retry-After` dates and the life of an App's tokens count from.
+    """
 
     def __init__(
-        self, system: str, base_url: str, org: str, token: SecretStr | str, clock: Callable[[], datetime]
+        self,
+        system: str,
+        base_url: str,
+        org: str,
+        credential: AppInstallation | SecretStr | str,
+        clock: Callable[[], datetime],
     ) -> None:
         self.system = system
         self.org = org
         self.clock = clock
-        secret = token if isinstance(token, SecretStr) else SecretStr(token)
-        self._sdk = PerThread(lambda: _connect(base_url, secret))
+        self.is_app = isinstance(credential, AppInstallation)
+        auth = self._authentication(base_url, credential)
+        self._sdk = PerThread(lambda: _connect(base_url, auth))
 
     def call(
         self,
@@ -81,7 +108,7 @@ class GitHubClient:
         body: Mapping[str, Any] | None = None,
         expect: Collection[int] = (),
     ) -> Answer:
-        """One request, never repeated here. `doing` says what it is for, without naming people.
+        """One request, never repeated here. `doing` says what it is for, without naming people. A GET takes no effect.
 
         Returns a 2xx answer, or one whose status is in `expect`. Raises SystemFailed or SystemRefused for the others.
         """
@@ -101,18 +128,42 @@ class GitHubClient:
         """A GET, tried again where that may help."""
         return reading(lambda: self.call(doing, "GET", path, query=query, expect=expect))
 
+    def graphql(self, doing: str, query: str, **variables: Any) -> Graph:
+        """What a GraphQL query brings (POST /graphql), tried again where that may help.
+
+        GitHub answers 200 with errors: what came beside them is returned, with the paths of what didn't. Raises
+        SystemFailed for an exhausted budget, SystemRefused where nothing came at all.
+        """
+        return reading(lambda: self._graph(doing, query, variables))
+
+    def _graph(self, doing: str, query: str, variables: Mapping[str, Any]) -> Graph:
+        url = self._sdk().github.requester.graphql_url
+        answer = self.call(doing, "POST", url, body={"query": query, "variables": dict(variables)})
+        errors = tuple(
+            (tuple(error.get("path") or ()), _error_type(error)) for error in (answer.body or {}).get("errors") or ()
+        )
+        if any(kind == "RATE_LIMITED" for _, kind in errors):
+            raise limited(self.system, doing, answer.status, self._until_reset(answer.headers))
+        data = (answer.body or {}).get("data")
+        if not isinstance(data, dict):
+            kinds = ", ".join(sorted({kind for _, kind in errors})) or "no data"
+            raise SystemRefused(self.system, f"{doing}: GitHub's GraphQL API refused the query ({kinds}).")
+        return Graph(data, errors)
+
     def pages(self, doing: str, path: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Every item of a list, a hundred a page, following `Link: rel=next`. Raises if any page fails."""
-        items: list[dict[str, Any]] = []
-        answer = self.read(doing, path, query={"per_page": 100, **(query or {})})
-        while True:
-            if not isinstance(answer.body, list):
-                raise SystemFailed(self.system, f"{doing}: expected a list, and the answer is none.")
-            items += answer.body
-            following = _next_page(answer)
-            if following is None:
-                return items
-            answer = self.read(doing, following)
+        """Every item of a list, a hundred a page. Raises if any page fails.
+
+        Where `Link` names the last page, all are asked for side by side; what has come up since is followed by
+        `rel=next`, and so is a list that doesn't name it.
+        """
+        first = self.read(doing, path, query={"per_page": 100, **(query or {})})
+        rest = side_by_side(lambda page: self.read(doing, page), _pages_between(first))
+        answers = [first, *rest]
+        while (following := _link(answers[-1], "next")) is not None:
+            answers.append(self.read(doing, following))
+        if not all(isinstance(answer.body, list) for answer in answers):
+            raise SystemFailed(self.system, f"{doing}: expected a list, and the answer is none.")
+        return [item for answer in answers for item in answer.body]
 
     def path_of(self, resource: Resource) -> str:
         """The API path of a resource: `/orgs/O`, `/orgs/O/teams/SLUG` or `/repos/O/NAME`.
@@ -148,14 +199,36 @@ class GitHubClient:
         """GitHub says "limit" with 429, or with 403 and either a header or a message of its own."""
         now = self.clock()
         if status in (requests.codes.forbidden, requests.codes.too_many_requests):
-            wait = retry_after(headers, now)
-            if wait is None and headers.get("x-ratelimit-remaining") == "0":
-                wait = max(0.0, float(headers.get("x-ratelimit-reset", now.timestamp())) - now.timestamp())
+            wait = self._until_reset(headers)
             if wait is not None or "rate limit" in text.lower() or status == requests.codes.too_many_requests:
                 return limited(self.system, doing, status, wait)
         if requests.codes.multiple_choices <= status < requests.codes.bad_request:
             return SystemRefused(self.system, f"{doing}: it was renamed or moved. Correct its name in the policy.")
         return status_failure(self.system, doing, status, headers, now, _EXPLAINED.get(status, ""))
+
+    def _until_reset(self, headers: Mapping[str, str]) -> float | None:
+        """The seconds that GitHub wants waited: by `Retry-After`, or until an exhausted budget begins anew."""
+        now = self.clock()
+        wait = retry_after(headers, now)
+        if wait is None and headers.get("x-ratelimit-remaining") == "0":
+            return max(0.0, float(headers.get("x-ratelimit-reset", now.timestamp())) - now.timestamp())
+        return wait
+
+    def _authentication(self, base_url: str, credential: AppInstallation | SecretStr | str) -> Auth.Auth:
+        if isinstance(credential, AppInstallation):
+            signed = PerThread(lambda: _connect(base_url, credential.signature(self.system)))
+            return InstallationAuth(credential, lambda: self._installation_token(credential, signed()), self.clock)
+        return Auth.Token(credential if isinstance(credential, str) else credential.get_secret_value())
+
+    def _installation_token(self, app: AppInstallation, sdk: _Sdk) -> Mapping[str, Any]:
+        """POST /app/installations/ID/access_tokens, signed with the App's key."""
+        doing, path = "get a token for the GitHub App", f"/app/installations/{app.installation_id}/access_tokens"
+        body = {"permissions": dict(app.permissions)} if app.permissions else None
+        with transport(self.system, doing):
+            status, headers, text = sdk.github.requester.requestJson("POST", path, input=body, cnx=sdk.connection)
+        if status != requests.codes.created:
+            raise self._failure(doing, status, headers, text)
+        return cast(Mapping[str, Any], self._parsed(doing, text))
 
     def _parsed(self, doing: str, text: str) -> Any:
         """The body as JSON, None where there is none."""
@@ -165,11 +238,11 @@ class GitHubClient:
             raise SystemFailed(self.system, f"{doing}: the answer isn't JSON.", uncertain=True) from None
 
 
-def _connect(base_url: str, token: SecretStr) -> _Sdk:
+def _connect(base_url: str, auth: Auth.Auth) -> _Sdk:
     """A PyGithub client and its connection, without retries, without pacing, and without following redirects."""
     github = Github(
         base_url=base_url,
-        auth=Auth.Token(token.get_secret_value()),
+        auth=auth,
         timeout=int(TIMEOUT),
         retry=0,
         seconds_between_requests=0,
@@ -196,7 +269,22 @@ def _unfollowed(response: requests.Response, *_: object, **__: object) -> reques
     return response
 
 
-def _next_page(answer: Answer) -> str | None:
-    """The address in `Link: rel=next`; PyGithub keeps only its path and query, so that no other host is asked."""
+def _link(answer: Answer, relation: str) -> str | None:
+    """An address in the `Link` header; PyGithub keeps only its path and query, so that no other host is asked."""
     links = parse_header_links(answer.headers.get("link", ""))
-    return next((link["url"] for link in links if link.get("rel") == "next"), None)
+    return next((link["url"] for link in links if link.get("rel") == relation), None)
+
+
+def _pages_between(first: Answer) -> list[str]:
+    """The addresses of page two to the last, where the first page's links are numbered and name it."""
+    following, last = _link(first, "next") or "", _link(first, "last") or ""
+    number = _PAGE.search(last)
+    if not _PAGE.search(following) or number is None:
+        return []
+    return [_PAGE.sub(rf"\g<1>{page}", following) for page in range(2, int(number[2]) + 1)]
+
+
+def _error_type(error: Mapping[str, Any]) -> str:
+    """The `type` of a GraphQL error, which names no one as its message may."""
+    kind = str(error.get("type", ""))
+    return kind if _ERROR_TYPE.fullmatch(kind) else "an error"

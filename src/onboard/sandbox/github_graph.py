@@ -36,13 +36,24 @@ class Graph:
 
     def root(self) -> Json:
         """The fields of Query."""
-        return {"organization": self._organization, "rateLimit": self._rate_limit, "viewer": self._viewer}
+        return {
+            "organization": self._organization,
+            "rateLimit": self._rate_limit,
+            "user": self._someone,
+            "viewer": self._viewer,
+        }
 
     def _rate_limit(self, _info: object, **_: object) -> Json:
         return {**self.limit, "resetAt": time(datetime.fromtimestamp(self.limit["reset"], UTC))}
 
     def _viewer(self, _info: object) -> Json:
         return self._user(self.call.actor.id)
+
+    def _someone(self, _info: object, login: str) -> Json:
+        found = self.call.org.user(login)
+        if found is None:
+            raise _failure("NOT_FOUND", f"Could not resolve to a User with the login of '{login}'.")
+        return self._user(found.id)
 
     def _organization(self, _info: object, login: str) -> Json:
         if login.lower() != self.call.org.login.lower():
@@ -56,7 +67,7 @@ class Graph:
             "login": org.login,
             "membersWithRole": self._guarded("members", _connection(sorted(org.members.items()), self._member)),
             "pendingMembers": self._guarded("members", _connection(self._pending(), self._node(self._user))),
-            "teams": self._guarded("members", _connection([*org.teams.values()], self._node(self._team))),
+            "teams": self._guarded("members", self._teams),
             "team": self._guarded("members", lambda _info, slug: self._team_named(slug)),
             "repositories": _connection(seen, self._node(self._repo)),
             "repository": self._repo_named,
@@ -86,6 +97,13 @@ class Graph:
         }
 
     # Teams
+
+    def _teams(self, info: object, userLogins: list[str] | None = None, **page: Any) -> Json:  # noqa: N803
+        """All teams, or those that one of these users is in."""
+        org, logins = self.call.org, {login.lower() for login in userLogins or ()}
+        ids = {user.id for user in org.users.values() if user.login.lower() in logins}
+        teams = [team for team in org.teams.values() if userLogins is None or ids & org.within(team).keys()]
+        return _connection(teams, self._node(self._team))(info, **page)
 
     def _team_named(self, slug: str) -> Json | None:
         found = self.call.org.team(slug)

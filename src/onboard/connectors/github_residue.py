@@ -1,0 +1,112 @@
+"""What one GitHub account still holds, every route asked again about that account alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from onboard.connectors import github_holdings as holdings
+from onboard.connectors.base import Residue, Unverifiable
+from onboard.connectors.github_client import GitHubClient
+from onboard.connectors.github_graphql import GitHubGraph
+from onboard.connectors.github_holdings import Names
+from onboard.connectors.github_rest import GitHubRest
+from onboard.connectors.github_rotation import Rotation
+from onboard.connectors.github_routes import BLOCKED, ROUTES, GitHubRoutes
+from onboard.connectors.github_sweep import Sweep
+from onboard.connectors.github_told import Listed, Repo
+from onboard.connectors.http import side_by_side
+from onboard.connectors.levers import Route, gather
+from onboard.errors import SystemFailed
+from onboard.model import Account, Holding, HoldingState
+
+#: What GitHub shows to nobody but its holder. None of it opens anything private once the account is in nothing.
+UNVERIFIABLE = (
+    Unverifiable("classic tokens", "GitHub lists a user's classic tokens to that user only; they live until revoked"),
+    Unverifiable("OAuth grants", "apps that the user let in are shown to that user only; they live until revoked"),
+    Unverifiable("SSH keys of the user", "they belong to the account, and the organisation can't delete them"),
+    Unverifiable("forks and clones", "copies in other organisations and on machines are beyond what GitHub tells us"),
+)
+_ORPHANS = Unverifiable(
+    "deploy keys", "the account is deleted, and GitHub doesn't tell any more which deploy keys it had added"
+)
+
+
+def residue(client: GitHubClient, account: Account) -> Residue:
+    """What remains for the account. An account that GitHub has deleted holds nothing any more.
+
+    Raises nothing for what GitHub does.
+    """
+    at, external_id = client.clock(), account.external_id or ""
+    email = external_id.removeprefix("email:") if external_id.startswith("email:") else None
+    try:
+        login = None if email else client.login_of(external_id)
+    except SystemFailed as failure:
+        return Residue(at, (), unverifiable=UNVERIFIABLE, unknown=(("the account", failure.reason),))
+    look = _Look(client, external_id, login)
+    if email:
+        return gather(at, {"organisation invitations": lambda: look.invitations(email)}, lambda: UNVERIFIABLE)
+    if login is None:
+        return Residue(at, ("the account",), unverifiable=(*UNVERIFIABLE, _ORPHANS))
+    return gather(at, look.routes(login), lambda: UNVERIFIABLE)
+
+
+class _Look:
+    """Looks for one account, by its id and by the login that it has now."""
+
+    def __init__(self, client: GitHubClient, external_id: str, login: str | None) -> None:
+        self._at = client.clock()
+        self._id = external_id
+        self._graph = GitHubGraph(client)
+        self._rest = GitHubRest(client)
+        self._routes = GitHubRoutes(client)
+        self._sweep = Sweep(client, Rotation(), None)
+        self._names = Names(client.system, client.org, {login: external_id} if login else {})
+
+    def routes(self, login: str) -> dict[str, Route]:
+        """Every route by which somebody with a login may hold something."""
+        return {
+            "organisation": lambda: self._membership(login),
+            "organisation invitations": lambda: self.invitations(login),
+            "teams": lambda: self._teams(login),
+            "repositories and deploy keys": lambda: self._repositories(login),
+            "repository invitations": self._offers,
+            **{route: lambda route=route: self._lines(route, login) for route in ROUTES if route != BLOCKED},  # type: ignore[misc]
+        }
+
+    def invitations(self, to: str) -> Iterator[Holding]:
+        """Pending invitations to the organisation, by login or address. A failed one gives nothing: it is left out."""
+        for invitation in self._rest.invitations():
+            if (invitation["login"] or invitation["email"] or "").lower() == to.lower():
+                yield holdings.of_invitation(self._names, invitation, HoldingState.INVITED)
+
+    def _membership(self, login: str) -> Iterator[Holding]:
+        held = self._rest.membership(login)
+        if held:
+            state = HoldingState.ACTIVE if held[1] == "active" else HoldingState.INVITED
+            yield Holding(self._id, login, self._names.resource("org"), held[0], state)
+
+    def _teams(self, login: str) -> Iterator[Holding]:
+        for team in self._sweep.either(lambda: self._graph.teams(login), self._rest.teams):
+            yield from self._mine(holdings.of_team(self._names, team, {}, {}))
+
+    def _repositories(self, login: str) -> Iterator[Holding]:
+        repos = self._sweep.either(lambda: self._graph.repositories(login), self._rest.repositories)
+        for repo in repos:
+            yield from self._mine(holdings.of_repo(self._names, repo, Listed(self._at)))
+            if repo.no_access:
+                raise SystemFailed(self._names.system, repo.no_access)
+        locked = [repo.name for repo in repos if repo.keys != 0]
+        for name, keys in zip(locked, side_by_side(self._rest.keys, locked), strict=True):
+            listed = Listed(self._at, keys=tuple(keys))
+            yield from self._mine(holdings.of_keys(self._names, name, listed))
+
+    def _offers(self) -> Iterator[Holding]:
+        names = self._rest.repo_names()
+        for name, offers in zip(names, side_by_side(self._rest.offers, names), strict=True):
+            yield from self._mine(holdings.of_repo(self._names, Repo(name), Listed(self._at, offers=tuple(offers))))
+
+    def _lines(self, route: str, login: str) -> Iterator[Holding]:
+        yield from self._mine(line.holding(self._names) for line in self._routes.lines(route, login))
+
+    def _mine(self, found: Iterable[Holding]) -> Iterator[Holding]:
+        yield from (holding for holding in found if holding.account == self._id)
