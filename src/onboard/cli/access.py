@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-ResourceName = Annotated[str, typer.Argument(help="A resource, such as github:repo:acme/payments-api.")]
+ResourceName = Annotated[
+    str, typer.Argument(metavar="RESOURCE", help="A resource, such as github:repo:acme/payments-api.")
+]
 
 
 @app.command("review")
 def review(as_json: Json = False) -> None:
-    """Compare what everybody holds on every system with what they should. Exit 4 with findings; changes nothing."""
+    """Compare what everybody holds with what they should. Exit 4 with findings; changes no system."""
     from onboard.cli import view
     from onboard.lifecycle.standing import register_of
     from onboard.review.access import review as access_review
@@ -46,7 +48,7 @@ def _plain(value: Any) -> dict[str, Any]:
 
 @app.command("access")
 def access(person: Person, as_json: Json = False) -> None:
-    """Everything that a person holds now, read from the systems: by which policy line, and until when."""
+    """What a person holds now, by which policy line, until when. Read from the systems."""
     from onboard.review.holdings import held_by
 
     with context.services() as services:
@@ -151,7 +153,7 @@ def _held_json(held: Held) -> dict[str, Any]:
 
 @app.command("explain")
 def explain(person: Person, resource: ResourceName, as_json: Json = False) -> None:
-    """Why a person holds something on a resource, or why not: policy line, phase, prerequisites, approval, receipt."""
+    """Why a person holds something on a resource, or why not. From the policy line to the receipt."""
     from onboard.model import Resource
     from onboard.review.holdings import explain as chain
 

@@ -32,7 +32,7 @@ class Check:
 
 @app.command("doctor")
 def doctor(as_json: Json = False) -> None:
-    """Check every system with each of its credentials, the ledger and the policies. Exit 5 if a system is down."""
+    """Check systems, credentials, the ledger and the policies. Exit 5 if a system is down."""
     settings = context.settings()
     checks = [*_systems(settings), _ledger(settings), _policy(settings)]
     if as_json:

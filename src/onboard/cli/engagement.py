@@ -109,7 +109,9 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command("show")
-def show(engagement: Annotated[str, typer.Argument(help="Its id.")], as_json: Json = False) -> None:
+def show(
+    engagement: Annotated[str, typer.Argument(metavar="ENGAGEMENT", help="Its id.")], as_json: Json = False
+) -> None:
     """An engagement: vendor, dates, who answers for it, and who works in it."""
     with context.ledger() as ledger:
         register = render.register(ledger)

@@ -61,7 +61,7 @@ TEMPLATE = """\
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to begin.", file_okay=False)] = Path(),
 ) -> None:
-    """Write onboard.toml and a copy of the starter policies into a folder."""
+    """Write onboard.toml and the starter policies into a folder."""
     from onboard.settings import FILE
     from onboard.wiring import starter_policies
 

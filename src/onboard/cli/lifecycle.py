@@ -26,18 +26,25 @@ app = typer.Typer()
 #: Seconds that a dispatched run is followed.
 FOLLOW = 600.0
 
-Person = Annotated[str, typer.Argument(help="A person: the beginning of their id, their name, or their e-mail.")]
-Engagement = Annotated[str | None, typer.Option("--engagement", help="Which engagement, where there are several.")]
+Person = Annotated[
+    str, typer.Argument(metavar="PERSON", help="A person: the beginning of their id, their name, or their e-mail.")
+]
+Engagement = Annotated[
+    str | None, typer.Option("--engagement", metavar="ENGAGEMENT", help="Which engagement, where there are several.")
+]
+Role = Annotated[str, typer.Argument(metavar="ROLE", help="A role of the policies, such as qa-engineer.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 
 @app.command("start")
 def start(
-    person: Annotated[str | None, typer.Argument(help="A person; without one, everybody of the engagement.")] = None,
+    person: Annotated[
+        str | None, typer.Argument(metavar="PERSON", help="A person; without one, everybody of the engagement.")
+    ] = None,
     engagement: Engagement = None,
     as_json: Json = False,
 ) -> None:
-    """Start a person's assignment, or everybody's in an engagement: discovery begins, read-only access is proposed."""
+    """Start a person, or everybody of an engagement. Discovery begins; read-only access is proposed."""
     from onboard.errors import BadInput
     from onboard.lifecycle import discovery
 
@@ -109,9 +116,12 @@ def _open_plans(person: str) -> list[str]:
 @app.command("record")
 def record(
     person: Person,
-    fact: Annotated[str, typer.Argument(help="A fact that policy knows (facts.yaml), such as nda_signed.")],
+    fact: Annotated[
+        str, typer.Argument(metavar="FACT", help="A fact that policy knows (facts.yaml), such as nda_signed.")
+    ],
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day on which it holds.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The last day on which it holds."),
     ] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="The document that shows it; its sha256 is kept.", dir_okay=False)
@@ -132,8 +142,8 @@ def record(
 
 
 @app.command("change-role")
-def change_role(person: Person, role: str, engagement: Engagement = None, as_json: Json = False) -> None:
-    """Give a person another role: what the old one gave goes at once, what the new one gives waits for approval."""
+def change_role(person: Person, role: Role, engagement: Engagement = None, as_json: Json = False) -> None:
+    """Give a person another role. What the old one gave goes at once, what the new one gives waits for approval."""
     from onboard.lifecycle.role_change import change_role as change
 
     run(lambda s: change(s, context.person(s, person), engagement, role, context.actor(s)), as_json)
@@ -141,7 +151,7 @@ def change_role(person: Person, role: str, engagement: Engagement = None, as_jso
 
 @app.command("offboard")
 def offboard(person: Person, engagement: Engagement = None, yes: Yes = False, as_json: Json = False) -> None:
-    """Take everything from a person who leaves (or what one engagement gave), and read it back."""
+    """Take everything from a person who leaves, and read it back. With --engagement, only what that one gave."""
     from onboard.lifecycle import offboarding
 
     with context.services() as services:
@@ -154,7 +164,7 @@ def offboard(person: Person, engagement: Engagement = None, yes: Yes = False, as
 
 @app.command("cutoff")
 def cutoff(person: Person, yes: Yes = False, as_json: Json = False) -> None:
-    """Cut a person off everywhere at once, without reading first; then take away what is left, and verify."""
+    """Cut a person off everywhere at once, without reading first. Then take away what is left, and verify."""
     from onboard.cli import view
     from onboard.lifecycle import offboarding
     from onboard.lifecycle.standing import register_of

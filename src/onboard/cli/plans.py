@@ -175,7 +175,7 @@ def _decision(proposal: Proposal, actor: Actor, word: str, lacks: Iterable[str])
 
 @app.command("apply")
 def apply(digest: Digest, as_json: Json = False) -> None:
-    """Carry out an approved plan: exactly what was approved, after reading again. Interrupted, it goes on."""
+    """Carry out an approved plan, exactly as it was approved. Reads again first; interrupted, it goes on."""
     from onboard.cli import lifecycle
     from onboard.lifecycle import approvals
 

@@ -30,7 +30,7 @@ def sandbox(
         bool, typer.Option("--json", help="Print one line of JSON once ready, with every address and token.")
     ] = False,
 ) -> None:
-    """Run GitHub, Jira, Slack and Vault on this machine, to try things out.
+    """Run GitHub, Jira, Slack and Vault here, to try things out.
 
     GitHub, Jira (Cloud and Data Center) and Slack are simulated; Vault is a real OpenBao. They listen on 127.0.0.1
     only, until Ctrl-C.

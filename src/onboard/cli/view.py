@@ -51,6 +51,8 @@ class View:
             self._show_open(part)
         if self.report.certificate:
             _show_certificate(self.report.certificate, self.report.plan.observed)
+        if self.gate is not None and not self.report.waiting and not self.report.open:
+            prose(f"The next phase waits for {', '.join(self.gate)}" if self.gate else "The next phase may begin")
         if self.report.failed:
             say("  What failed is tried again, and nothing twice, by applying once more")
         step = self.next()
@@ -79,8 +81,6 @@ class View:
             prose(summary(self.report))
         for person, fact in waiting:
             say(f"  {self.names(person)} lacks {fact}")
-        if self.gate is not None and not waiting and not self.report.open:
-            prose(f"The next phase waits for {', '.join(self.gate)}" if self.gate else "The next phase may begin")
 
     def _show_open(self, part: Part) -> None:
         for hazard in part.hazards:
