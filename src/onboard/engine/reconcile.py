@@ -75,11 +75,7 @@ def propose(
         for s in subjects
     }
     over = _over_limits(subjects, differences, sight, limits)
-    owners = _owners(subjects, observed)
-
-    def untouchable(account: Account) -> bool:
-        return protected(account) or (account.system, account.external_id) in owners
-
+    untouchable = _untouchable(subjects, observed, protected)
     parts = (
         part
         for s in subjects
@@ -145,12 +141,24 @@ def _parts(
         yield replace(part, hazards=tuple(sorted(hazards)), needs=needs)
 
 
-def _owners(subjects: Sequence[Subject], observed: Mapping[str, Observation]) -> frozenset[tuple[str, str | None]]:
-    """The company's own organisation owners. An engineer of a vendor's who was made one is no protected principal."""
+def _untouchable(
+    subjects: Sequence[Subject], observed: Mapping[str, Observation], protected: Callable[[Account], bool]
+) -> Callable[[Account], bool]:
+    """Who is never changed: whom the settings protect, and the company's own organisation owners.
+
+    An engineer of a vendor's who was made an owner is none of these. Where it can't be read who the owners are, each of
+    the company's own may be one.
+    """
     outsourced = {(a.system, a.external_id) for s in subjects if s.outsourced for a in s.everything}
-    readings = [reading for observation in observed.values() for reading in observation.readings.values()]
-    held = [h for r in readings if r.resource.type == "org" for h in r.holdings if h.level == "admin"]
-    return frozenset((h.resource.system, h.account) for h in held) - outsourced
+    orgs = [r for o in observed.values() for r in o.readings.values() if r.resource.type == "org"]
+    owners = {(h.resource.system, h.account) for r in orgs for h in r.holdings if h.level == "admin"} - outsourced
+    untold = {reading.resource.system for reading in orgs if reading.unknown is not None}
+
+    def untouchable(account: Account) -> bool:
+        key = (account.system, account.external_id)
+        return protected(account) or key in owners or (account.system in untold and key not in outsourced)
+
+    return untouchable
 
 
 def _over_limits(

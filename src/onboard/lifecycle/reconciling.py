@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from onboard.engine.diff import Subject
 from onboard.engine.parallel import attempts
 from onboard.engine.perform import Outcome, Tools
-from onboard.engine.plan import Authority, Part, Plan
+from onboard.engine.plan import Authority, Change, Part, Plan
 from onboard.engine.reconcile import Certificate, apply, complete, verify
 from onboard.engine.settle import settle
 from onboard.errors import Refused, StalePlan
@@ -59,6 +59,13 @@ class Report:
         return tuple(grant for grant in absent if (grant.person, grant.resource) in done)
 
     @property
+    def lingering(self) -> tuple[Change, ...]:
+        """What should be gone by now and was still there when it was read back; not what waits for somebody."""
+        waits = {(part.person, str(change)) for part in self.open for change in part.changes}
+        remaining = self.certificate.remaining if self.certificate else ()
+        return tuple(change for change in remaining if (change.person, str(change)) not in waits)
+
+    @property
     def exit_code(self) -> int:
         """The first that applies: 5 failed or unknown, 3 refused, 4 not verified, 6 waiting, 0 done."""
         certificate = self.certificate
@@ -66,7 +73,7 @@ class Report:
             return 5
         if any(part.blocked for part in self.open):
             return 3
-        if self.unverified or (certificate and certificate.remaining):
+        if self.unverified or self.lingering:
             return 4
         return 6 if self.open or self.waiting or self.plan.missing else 0
 

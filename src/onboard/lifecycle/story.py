@@ -46,14 +46,17 @@ def _changes(report: Report, person: str) -> Iterator[Row]:
     outcomes = {(o.change.person, str(o.change)): o for o in (*report.removed, *report.granted)}
     for change in report.plan.changes:
         if change.person == person:
-            yield _change(change, outcomes.get((change.person, str(change))))
+            held = person in report.held and not change.removes
+            yield _change(change, outcomes.get((change.person, str(change))), held=held)
 
 
-def _change(change: Change, outcome: Outcome | None) -> Row:
+def _change(change: Change, outcome: Outcome | None, *, held: bool) -> Row:
     level = " → ".join(part for part in (change.before, change.after) if part)
     why = change.because if change.removes else _warranted(change)
     if outcome is not None:
         why = f"{_ended(outcome)}: {why}"
+    elif held:
+        why = f"held until what has to go is gone: {why}"
     return Row(REVOKE if change.removes else GRANT, change.resource.system, what(change.resource), level, why)
 
 
