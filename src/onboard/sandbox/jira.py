@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from onboard.errors import BadInput
 from onboard.sandbox import jira_people as people
 from onboard.sandbox import jira_projects as projects
+from onboard.sandbox import jira_schemes as schemes
 from onboard.sandbox.core import JIRA, JIRA_DATA_CENTER, Clock, Credentials, Held, basic_auth, token_of
 from onboard.sandbox.jira_calls import Call, Caller, Handler, JiraError
 from onboard.sandbox.jira_state import JiraState, User
@@ -40,14 +41,17 @@ _BOTH: dict[tuple[str, str], Handler] = {
     ("GET", "project"): projects.list_projects,
     ("GET", "project/{project}"): projects.get_project,
     ("GET", "project/{project}/role"): projects.project_roles,
-    ("GET", "project/{project}/permissionscheme"): projects.project_scheme,
+    ("GET", "project/{project}/permissionscheme"): schemes.project_scheme,
     ("GET", _ROLE): projects.get_role,
     ("POST", _ROLE): projects.add_actors,
     ("PUT", _ROLE): projects.set_actors,
     ("DELETE", _ROLE): projects.remove_actor,
     ("GET", "role"): projects.list_roles,
-    ("GET", "permissionscheme"): projects.list_schemes,
-    ("GET", "permissionscheme/{scheme}"): projects.get_scheme,
+    ("GET", "permissionscheme"): schemes.list_schemes,
+    ("GET", "permissionscheme/{scheme}"): schemes.get_scheme,
+    ("GET", "permissionscheme/{scheme}/permission"): schemes.list_grants,
+    ("POST", "permissionscheme/{scheme}/permission"): schemes.add_grant,
+    ("DELETE", "permissionscheme/{scheme}/permission/{permission}"): schemes.remove_grant,
 }
 _CLOUD: dict[tuple[str, str], Handler] = {
     ("GET", "users"): people.all_users,

@@ -12,13 +12,11 @@ from onboard.sandbox.jira_state import (
     GLOBAL_PERMISSIONS,
     GROUP_ACTOR,
     PROJECT_PERMISSIONS,
-    SCHEME,
     USER_ACTOR,
     Project,
     User,
 )
 
-SCHEME_ID = 10000
 CHECK_REACH = 1000
 
 
@@ -50,12 +48,12 @@ def list_roles(call: Call) -> Response:
 
 def project_roles(call: Call) -> Response:
     """GET /project/{key}/role: role name → URL."""
-    return ok(_role_urls(call, _administered(call)))
+    return ok(_role_urls(call, administered(call)))
 
 
 def get_role(call: Call) -> Response:
     """GET /project/{key}/role/{id}: the role with its actors; inactive users among them unless excluded."""
-    project, role = _administered(call), _role(call)
+    project, role = administered(call), _role(call)
     view = role_view(call, project, role)
     if call.cloud and call.flag("excludeInactiveUsers"):
         inactive = {user.account_id for user in call.state.users.values() if not user.active}
@@ -65,7 +63,7 @@ def get_role(call: Call) -> Response:
 
 def add_actors(call: Call) -> Response:
     """POST /project/{key}/role/{id}: adds `user`, `group` and (Cloud) `groupId`; all or none of them."""
-    project, role = _administered(call), _role(call)
+    project, role = administered(call), _role(call)
     adding = list(_named(call, call.body, adding=True))
     if not adding:
         raise JiraError(400, "Please provide at least one user or group to add to the project role.")
@@ -80,7 +78,7 @@ def add_actors(call: Call) -> Response:
 
 def set_actors(call: Call) -> Response:
     """PUT /project/{key}/role/{id}: replaces every actor by `categorisedActors`."""
-    project, role = _administered(call), _role(call)
+    project, role = administered(call), _role(call)
     given = call.field("categorisedActors") or {}
     categories = {"user": USER_ACTOR, "group": GROUP_ACTOR, "groupId": f"{GROUP_ACTOR}-id"}
     chosen = list(_named(call, {short: given.get(long) for short, long in categories.items()}, adding=True))
@@ -92,7 +90,7 @@ def set_actors(call: Call) -> Response:
 
 def remove_actor(call: Call) -> Response:
     """DELETE /project/{key}/role/{id}?user= | ?group= | ?groupId=: 204, or 404 for someone who isn't in it."""
-    project, role = _administered(call), _role(call)
+    project, role = administered(call), _role(call)
     given = {name: [call.query[name]] for name in ("user", "group", "groupId") if call.query.get(name)}
     if len(given) != 1:
         raise JiraError(400, "Please provide exactly one user or group to remove from the project role.")
@@ -134,24 +132,6 @@ def check_permissions(call: Call) -> Response:
     return ok({"globalPermissions": globally, "projectPermissions": list(_granted(call, user, asked))})
 
 
-def list_schemes(call: Call) -> Response:
-    """GET /permissionscheme."""
-    return ok({"permissionSchemes": [_scheme(call)]})
-
-
-def get_scheme(call: Call) -> Response:
-    """GET /permissionscheme/{id}."""
-    if call.path["scheme"] != str(SCHEME_ID):
-        raise JiraError(404, f"Permission scheme with id {call.path['scheme']} was not found.")
-    return ok(_scheme(call))
-
-
-def project_scheme(call: Call) -> Response:
-    """GET /project/{key}/permissionscheme."""
-    _administered(call)
-    return ok(_scheme(call))
-
-
 def _visible(call: Call) -> list[Project]:
     user, state = call.caller.user, call.state
     return [p for p in state.projects if "BROWSE_PROJECTS" in state.permissions_of(user, [p])]
@@ -169,7 +149,7 @@ def _project(call: Call) -> Project:
     return _find(call, call.path["project"])
 
 
-def _administered(call: Call) -> Project:
+def administered(call: Call) -> Project:
     """The project, if the caller administers it. Raises JiraError 404 otherwise, as the vendor's description has it."""
     project = _project(call)
     if "ADMINISTER_PROJECTS" not in call.state.permissions_of(call.caller.user, [project]):
@@ -241,18 +221,3 @@ def _granted(call: Call, user: User, asked: Iterable[Mapping[str, Any]]) -> Iter
             _known(key)
             ids = [p.id for p in projects if key in call.state.permissions_of(user, [p])]
             yield {"permission": key, "issues": [], "projects": ids}
-
-
-def _scheme(call: Call) -> dict[str, Any]:
-    self_url = f"{call.base}/permissionscheme/{SCHEME_ID}"
-    scheme = {"id": SCHEME_ID, "self": self_url, "name": "Default software scheme", "description": "By project role."}
-    if not call.query.get("expand"):
-        return scheme
-    pairs = [(key, role) for role, name in call.state.roles.items() for key in SCHEME.get(name, ("BROWSE_PROJECTS",))]
-    return scheme | {"permissions": [_grant(call, self_url, n, *pair) for n, pair in enumerate(pairs, start=10100)]}
-
-
-def _grant(call: Call, scheme_url: str, number: int, permission: str, role: int) -> dict[str, Any]:
-    holder = {"type": "projectRole", "parameter": str(role)} | ({"value": str(role)} if call.cloud else {})
-    url = f"{scheme_url}/permission/{number}"
-    return {"id": number, "self": url, "holder": holder, "permission": permission}

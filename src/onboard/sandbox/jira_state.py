@@ -71,6 +71,15 @@ class Actor(BaseModel):
     ref: str
 
 
+class SchemeGrant(BaseModel):
+    """A permission that the scheme gives to a `user` (`ref` is the user key) or a `group` (its id) by name."""
+
+    id: int
+    permission: str
+    type: str
+    ref: str
+
+
 class Project(BaseModel):
     """A project; `actors` by role id."""
 
@@ -87,7 +96,9 @@ class JiraState(BaseModel):
     groups: list[Group] = []
     roles: dict[int, str] = {}
     projects: list[Project] = []
+    scheme_grants: list[SchemeGrant] = []
     next_actor: int = 10240
+    next_grant: int = 10500
 
     @classmethod
     def seeded(cls, world: World) -> JiraState:
@@ -141,10 +152,13 @@ class JiraState(BaseModel):
 
     def roles_of(self, user: User, project: Project) -> Iterator[str]:
         """The role names that the user has in the project, directly or through a group."""
-        refs = {user.key, *(group.id for group in self.groups_of(user))}
+        refs = self._refs(user)
         for role, actors in project.actors.items():
             if any(actor.ref in refs for actor in actors):
                 yield self.roles[role]
+
+    def _refs(self, user: User) -> set[str]:
+        return {user.key, *(group.id for group in self.groups_of(user))}
 
     def permissions_of(self, user: User, projects: Iterable[Project]) -> set[str]:
         """What the user may do in at least one of the projects, global rights included; an inactive user nothing."""
@@ -152,11 +166,15 @@ class JiraState(BaseModel):
             return set()
         if user.admin:
             return {*GLOBAL_PERMISSIONS, *PROJECT_PERMISSIONS}
-        roles = (role for project in projects for role in self.roles_of(user, project))
-        return {permission for role in roles for permission in SCHEME.get(role, ("BROWSE_PROJECTS",))}
+        held: set[str] = set()
+        for project in projects:
+            held |= {given for role in self.roles_of(user, project) for given in SCHEME.get(role, ("BROWSE_PROJECTS",))}
+            held |= {grant.permission for grant in self.scheme_grants if grant.ref in self._refs(user)}
+        return held
 
     def remove_everywhere(self, user: User) -> None:
-        """Take the user out of every group and project role."""
+        """Take the user out of every group, project role and permission scheme."""
+        self.scheme_grants = [grant for grant in self.scheme_grants if grant.ref != user.key]
         for group in self.groups:
             group.members = [key for key in group.members if key != user.key]
         for project in self.projects:
