@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from onboard.errors import Waiting
-from onboard.ledger import Leases, Ledger
+from onboard.ledger import Leases, Ledger, owner_here
 from tests.ledger.conftest import Clock, Workers
 
 
@@ -116,3 +119,22 @@ def test_of_several_processes_only_one_holds_a_key_at_a_time(worker: Workers, tm
 
     assert [process.wait(120) for process in processes] == [0, 0, 0, 0]
     assert counter.read_text() == "32"
+
+
+def test_what_a_process_of_this_machine_left_behind_is_free_at_once(leases: Leases) -> None:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead = f"{socket.gethostname()}:{int(ended.stdout)}"
+    leases.hold(["a"], dead, ttl=90, wait=0).__enter__()
+
+    with leases.hold(["a"], "two", ttl=90, wait=0) as lease:
+        lease.check()
+
+
+@pytest.mark.parametrize("owner", [owner_here(), "elsewhere:1", "one"])
+def test_what_a_live_process_or_one_on_another_machine_holds_is_waited_for(leases: Leases, owner: str) -> None:
+    with (
+        leases.hold(["a"], owner, ttl=90, wait=0),
+        pytest.raises(Waiting),
+        leases.hold(["a"], "two", ttl=90, wait=0),
+    ):
+        pytest.fail("held by two")

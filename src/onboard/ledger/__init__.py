@@ -4,7 +4,7 @@ from onboard.ledger import records
 from onboard.ledger.decisions import Approval, Proposal
 from onboard.ledger.entries import Entry, Head, Record
 from onboard.ledger.journal import Journal
-from onboard.ledger.leases import Lease, Leases
+from onboard.ledger.leases import Lease, Leases, owner_here
 from onboard.ledger.people import Identity, People, Profile
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.ledger.register import Register
@@ -28,6 +28,7 @@ __all__ = [
     "Register",
     "Result",
     "Task",
+    "owner_here",
     "records",
     "task_id",
 ]

@@ -1,11 +1,14 @@
 """Leases: at most one worker at a time acts on a person, or rewrites a container's whole membership.
 
-A lease ends by itself, so a worker that was killed blocks nobody for long. A worker that was merely slow finds out by
-`check` before it acts; each taking of a key gets a larger token than any before, so that a late one can be told.
+A lease ends by itself, so a worker that was killed blocks nobody for long; on the same machine it blocks nobody at all.
+A worker that was merely slow finds out by `check` before it acts; each taking of a key gets a larger token than any
+before, so that a late one can be told.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -77,7 +80,8 @@ class Leases:
     def hold(self, keys: Iterable[str], owner: str, *, ttl: float, wait: float) -> Iterator[Lease]:
         """Hold all of these keys or none, for at most `ttl` seconds, having waited at most `wait` seconds for them.
 
-        `owner` tells others who holds them; it doesn't make the lease re-entrant. Raises Waiting, naming the holder.
+        `owner` tells others who holds them (`HOST:PID`, see `owner_here`); it doesn't make the lease re-entrant. Raises
+        Waiting, naming the holder.
         """
         wanted = sorted(set(keys))
         waited = 0.0
@@ -95,7 +99,7 @@ class Leases:
         with self._database.writing() as connection:
             now = self._clock()
             rows = _rows(connection, keys)
-            if any(row.expires > _micros(now) for row in rows.values()):
+            if any(row.expires > _micros(now) and not _dead(row.owner) for row in rows.values()):
                 return None
             tokens = {key: rows[key].token + 1 if key in rows else 1 for key in keys}
             for key, token in tokens.items():
@@ -110,6 +114,25 @@ class Leases:
         held = [row for row in rows.values() if row.owner]
         who = "; ".join(f"{row.key} is held by {row.owner} until {_time(row.expires)} at the latest" for row in held)
         return f"{who or ', '.join(keys) + ' was held by another worker'}. Run this again then; nothing was changed."
+
+
+def owner_here() -> str:
+    """This process's name on leases, by which another on the same machine can tell that it is no more: `HOST:PID`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _dead(owner: str | None) -> bool:
+    """Whether the holder was a process on this machine that is no more. A number given out anew counts as alive."""
+    host, _, pid = (owner or "").rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _rows(connection: Connection, keys: Iterable[str]) -> dict[str, Row[tuple[str, str | None, int, int]]]:

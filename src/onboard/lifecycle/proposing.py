@@ -11,16 +11,15 @@ from onboard.engine.parallel import beating, each
 from onboard.engine.plan import Authority, Part, Plan
 from onboard.engine.reconcile import authorise, propose
 from onboard.errors import StalePlan
-from onboard.ledger import Lease, Proposal, Register, records
+from onboard.ledger import Lease, Proposal, Register, owner_here, records
 from onboard.lifecycle.accounts import bind
 from onboard.lifecycle.standing import limits_of, note, protected_by, register_of, rules_of, subject_of
-from onboard.lifecycle.worker import worker
 from onboard.model import Actor
 from onboard.wiring import Services
 
 #: Seconds that a person's lease lives without being renewed, and that another worker on the same person waits for it.
-PERSON_TTL = 120.0
-PERSON_WAIT = 30.0
+PERSON_TTL = 40.0
+PERSON_WAIT = 50.0
 
 
 @contextmanager
@@ -28,7 +27,7 @@ def alone(services: Services, people: Sequence[str]) -> Iterator[Lease]:
     """Hold these people's leases, renewed as long as the work takes. Raises Waiting where another worker has one."""
     keys = [f"person:{person}" for person in people]
     with (
-        services.ledger.leases.hold(keys, worker(), ttl=PERSON_TTL, wait=PERSON_WAIT) as lease,
+        services.ledger.leases.hold(keys, owner_here(), ttl=PERSON_TTL, wait=PERSON_WAIT) as lease,
         beating(lease.renew, every=PERSON_TTL / 4),
     ):
         yield lease

@@ -17,11 +17,10 @@ from onboard.engine.plan import Authority, Change, Part, Plan
 from onboard.engine.reconcile import Certificate, apply, complete, verify
 from onboard.engine.settle import settle
 from onboard.errors import Refused, StalePlan
-from onboard.ledger import Proposal, Record, Register, records
+from onboard.ledger import Proposal, Record, Register, owner_here, records
 from onboard.ledger.records import Result
 from onboard.lifecycle.proposing import alone, authorised, counts, look, proposed, subjects_of
 from onboard.lifecycle.standing import note, register_of, subject_of, waiting_for
-from onboard.lifecycle.worker import worker
 from onboard.model import Actor, Grant
 from onboard.wiring import Services
 
@@ -207,7 +206,7 @@ class _Work:
         services, todo = self.services, [part for part in parts if part.changes]
         if not todo:
             return (), []
-        tools = Tools(services.readers, services.writers(), services.ledger, services.clock, worker(), self.check)
+        tools = Tools(services.readers, services.writers(), services.ledger, services.clock, owner_here(), self.check)
         done, faults = attempts(lambda part: self._one(part, tools), todo)
         return tuple(outcome for outcomes in done for outcome in outcomes), faults
 
