@@ -37,6 +37,8 @@ Deployment = Literal["cloud", "data-center"]
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]+")
 _PAGE = 50
+#: Users per page of a list or a search; a shorter page is the last.
+SEARCH_PAGE = 1000
 _GONE = requests.codes.not_found
 _EXPLAINED = {
     400: "not accepted as it stands",
@@ -55,6 +57,14 @@ class User:
     shown: str
     active: bool
     email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """Who is in a project role: users (accountId on Cloud, username on Data Center → a name to show) and groups."""
+
+    users: Mapping[str, str]
+    groups: tuple[str, ...]
 
 
 class JiraClient:
@@ -123,16 +133,17 @@ class JiraClient:
             raise SystemRefused(self.system, f"group {name}: it doesn't exist, or the token can't see it.")
         return {"groupId": ids[0]}
 
-    def groups(self) -> list[str]:
-        """The names of all groups. Raises where Jira shows only some."""
+    def groups(self) -> dict[str, dict[str, str]]:
+        """The names of all groups, each with the query that names it. Raises where Jira shows only some."""
         if self.cloud:
-            return [group["name"] for group in self.pages("list the groups", "group/bulk")]
+            found = self.pages("list the groups", "group/bulk")
+            return {group["name"]: {"groupId": group["groupId"]} for group in found}
         answer = self.read("list the groups", "groups/picker", {"maxResults": 100_000}).body
         if len(answer["groups"]) < answer["total"]:
             raise SystemFailed(
                 self.system, f"list the groups: {len(answer['groups'])} of {answer['total']} were shown."
             )
-        return [group["name"] for group in answer["groups"]]
+        return {group["name"]: {"groupname": group["name"]} for group in answer["groups"]}
 
     def projects(self) -> list[str]:
         """The keys of all projects that the token can see."""
@@ -145,16 +156,33 @@ class JiraClient:
         urls = self.read(f"list the roles of {project}", f"project/{project}/role").body
         return {name: f"project/{project}/role/{url.rstrip('/').rpartition('/')[2]}" for name, url in urls.items()}
 
-    def actors(self, project: str, role: str, path: str) -> dict[str, str]:
-        """The users who are actors of a role themselves: accountId (Cloud) or username (Data Center) → a name to show.
-
-        Inactive users are among them. A group's members are not: they hold the role through the group.
-        """
+    def actors(self, project: str, role: str, path: str) -> Actors:
+        """The users and groups in a role, inactive users among them. Members of the groups hold it through these."""
         actors = self.read(f"read role {role} of {project}", path).body["actors"]
         users = [actor for actor in actors if actor["type"] == "atlassian-user-role-actor"]
+        groups = tuple(actor["name"] for actor in actors if actor["type"] == "atlassian-group-role-actor")
         if self.cloud:
-            return {actor["actorUser"]["accountId"]: actor["displayName"] for actor in users}
-        return {actor["name"]: actor["name"] for actor in users}
+            return Actors({actor["actorUser"]["accountId"]: actor["displayName"] for actor in users}, groups)
+        return Actors({actor["name"]: actor["name"] for actor in users}, groups)
+
+    def users(self) -> list[User]:
+        """Every user, inactive ones among them, 1000 a page (GET users/search, Cloud only)."""
+        found: list[User] = []
+        while True:
+            page = {"startAt": len(found), "maxResults": SEARCH_PAGE}
+            bodies = self.read("list the users", "users/search", page).body
+            found += [self.parsed(body) for body in bodies]
+            if len(bodies) < SEARCH_PAGE:
+                return found
+
+    def groups_of(self, user: User) -> list[str]:
+        """The names of the groups that a user is in."""
+        if self.cloud:
+            groups = self.read("list a user's groups", "user/groups", {"accountId": user.id}).body
+        else:
+            query = {"key": user.id, "expand": "groups"}
+            groups = self.read("list a user's groups", "user", query).body["groups"]["items"]
+        return [group["name"] for group in groups]
 
     def user(self, query: Mapping[str, str]) -> User | None:
         """One user, by `accountId` (Cloud), `key` or `username` (Data Center); None where there is none (404)."""
@@ -180,10 +208,13 @@ class JiraClient:
         return {name: bool(held.get(name, {}).get("havePermission")) for name in permissions}
 
     def check_resource(self, resource: Resource) -> None:
-        """Raises SystemRefused unless it is `group:NAME` or `project:KEY`."""
-        if resource.type == "group" or (resource.type == "project" and _KEY.fullmatch(resource.name)):
+        """Raises SystemRefused unless it is `group:NAME`, `project:KEY` or `permission-scheme:NAME`."""
+        if resource.type in ("group", "permission-scheme"):
             return
-        raise SystemRefused(self.system, f"{resource} isn't a Jira resource. Write group:NAME or project:KEY.")
+        if resource.type == "project" and _KEY.fullmatch(resource.name):
+            return
+        expected = "group:NAME, project:KEY or permission-scheme:NAME"
+        raise SystemRefused(self.system, f"{resource} isn't a Jira resource. Write {expected}.")
 
     def _call(
         self,

@@ -1,33 +1,36 @@
-"""Reads who is in Jira's groups and project roles, on Cloud by accountId, on Data Center by user key."""
+"""Reads who is in Jira's groups, project roles and permission schemes, by accountId, on Data Center by user key."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
 from pydantic import SecretStr
 
-from onboard.connectors.base import Health, Scope
-from onboard.connectors.http import MALFORMED, Rejected, Unreachable, documented, malformed
-from onboard.connectors.jira_client import Deployment, JiraClient, User
-from onboard.connectors.jira_health import health
-from onboard.errors import SystemFailed
+from onboard.connectors.base import Capability, Health, Residue, Scope
+from onboard.connectors.http import MALFORMED, Rejected, Unreachable, documented, malformed, side_by_side
+from onboard.connectors.jira_client import SEARCH_PAGE, Deployment, JiraClient, User
+from onboard.connectors.jira_health import capabilities, health
+from onboard.connectors.jira_residue import residue
+from onboard.connectors.jira_schemes import Entry, entries
+from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, AccountState, Holding, Kind, Observation, Reading, Resource
 
 #: The user keys that Data Center makes. Older keys are former usernames, and are nobody's name to look up by.
 _USER_KEY = re.compile(r"JIRAUSER\d+")
 #: accountIds per request: few enough for a URL.
 _BULK = 50
-_SEARCH_PAGE = 1000
+#: Stands for everything of a type that couldn't be listed.
+ANY = "(any)"
 
 
 class JiraReader:
     """Reads one Jira site with a token that cannot write (REST API 3 on Cloud, 2 on Data Center).
 
-    `group:NAME` has the level member. `project:KEY` has one level per project role, of the users who are in a role
-    themselves: what a group in a role gives is held through the group. A role's user whose account is gone from Data
+    `group:NAME` has the level member; `project:KEY` one level per project role; `permission-scheme:NAME` one per
+    permission that it gives to users or groups by name. A role's user whose account is gone from Data
     Center has the account `username:NAME`.
     """
 
@@ -46,23 +49,33 @@ class JiraReader:
         self._client = JiraClient(system, base_url, email, token, deployment, clock)
 
     def read(self, scope: Scope) -> Observation:
-        """Read the groups and projects in scope that are this system's; with None all that the token can see.
+        """Read what is in scope and this system's; with None all groups, projects and permission schemes that the token
+        can see, and on Cloud all users.
 
-        Where groups or projects can't be listed completely, the whole observation is unknown.
+        What a group gives in a role or a scheme is told for groups in the same scope. One call for each 50 members of
+        a group, one for each project and each of its roles, one for all schemes, one for each 1000 users.
         """
         at = self._client.clock()
         sweep = _Sweep(self.system, self._client)
         try:
-            mine = sweep.everything() if scope.resources is None else self._mine(scope.resources)
-            readings = {resource: sweep.reading(resource) for resource in mine}
+            readings = sweep.everything() if scope.resources is None else sweep.of(self._mine(scope.resources))
             accounts = sweep.accounts(readings.values())
         except SystemFailed as failure:
             return Observation(self.system, at, unknown=failure.reason)
         except MALFORMED:
             return Observation(self.system, at, unknown=malformed("its lists"))
-        return Observation(
-            self.system, at, MappingProxyType(readings), MappingProxyType(accounts), complete=scope.resources is None
-        )
+        complete = scope.resources is None and all(resource.name != ANY for resource in readings)
+        return Observation(self.system, at, MappingProxyType(readings), MappingProxyType(accounts), complete=complete)
+
+    def residue(self, account: Account) -> Residue:
+        """What the account still holds, read again by every route: the account itself, groups, project roles and
+        permission schemes, by itself or through groups. Raises nothing for what Jira does.
+        """
+        return residue(self._client, account, self.find_account)
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """What this Jira and this token can do, each tried."""
+        return capabilities(self._client)
 
     def find_account(self, handle: str) -> Account | None:
         """The user who answers exactly to an accountId (Cloud), a username (Data Center), or an e-mail address.
@@ -115,10 +128,10 @@ class JiraReader:
         """All users that a search finds: Jira gives a bare list, and a short page is the last."""
         users: list[User] = []
         while True:
-            page = {**query, "startAt": len(users), "maxResults": _SEARCH_PAGE}
+            page = {**query, "startAt": len(users), "maxResults": SEARCH_PAGE}
             bodies = self._client.read("search for a user", "user/search", page).body
             users += map(self._client.parsed, bodies)
-            if len(bodies) < _SEARCH_PAGE:
+            if len(bodies) < SEARCH_PAGE:
                 return users
 
     def _check_browsing(self) -> None:
@@ -134,54 +147,124 @@ class _Sweep:
         self._system = system
         self._client = client
         self._users: dict[str, User | None] = {}
+        self._queries: dict[str, dict[str, str]] = {}
+        self._members: dict[str, list[User]] = {}
+        self._schemes: dict[str, list[Entry]] | SystemFailed | None = None
 
-    def everything(self) -> list[Resource]:
-        """All groups and projects. Asks who it is first: to nobody Jira lists nothing, without an error."""
+    def everything(self) -> dict[Resource, Reading]:
+        """All groups, projects and permission schemes. Asks who it is first: to nobody Jira lists nothing, without an
+        error. A list that fails is one reading, of `(any)`.
+        """
         self._client.read("ask who the token belongs to", "myself")
-        return [
-            *(Resource(self._system, "group", name) for name in self._client.groups()),
-            *(Resource(self._system, "project", key) for key in self._client.projects()),
-        ]
+        readings: dict[Resource, Reading] = {}
+        asks = {"group": self._all_groups, "project": self._client.projects, "permission-scheme": self._entries}
+        listed = dict(zip(asks, side_by_side(lambda type_: self._listed(asks[type_]), asks), strict=True))
+        resources: list[Resource] = []
+        for type_, found in listed.items():
+            if isinstance(found, str):
+                anything = Resource(self._system, type_, ANY)
+                readings[anything] = Reading(anything, unknown=found)
+            else:
+                resources += [Resource(self._system, type_, name) for name in found]
+        if self._client.cloud:
+            self._meet_everybody()
+        return readings | self.of(resources)
 
-    def reading(self, resource: Resource) -> Reading:
-        """One resource; unknown, saying why, where any of its lists fails. Raises where nothing else would answer."""
+    def of(self, resources: Iterable[Resource]) -> dict[Resource, Reading]:
+        """A reading of each, groups first: their members hold through them what the others give to groups."""
+        chosen = list(resources)
+        if any(resource.type == "permission-scheme" for resource in chosen) and self._schemes is None:
+            self._listed(self._entries)
+        groups = [resource for resource in chosen if resource.type == "group"]
+        others = [resource for resource in chosen if resource.type != "group"]
+        found = {**self._read(groups), **self._read(others)}
+        return {resource: found[resource] for resource in chosen}
+
+    def _read(self, resources: Sequence[Resource]) -> dict[Resource, Reading]:
+        return dict(zip(resources, side_by_side(self._reading, resources), strict=True))
+
+    def _reading(self, resource: Resource) -> Reading:
+        """What one resource's holdings are, or why they are unknown. Raises where no other can be read either."""
+        routes = {"group": self._group, "project": self._project, "permission-scheme": self._scheme}
         try:
             self._client.check_resource(resource)
-            holdings = self._group(resource) if resource.type == "group" else self._project(resource)
+            holdings = list(routes[resource.type](resource))
         except (Unreachable, Rejected):
             raise
         except SystemFailed as failure:
             return Reading(resource, unknown=failure.reason)
         except MALFORMED:
             return Reading(resource, unknown=malformed(str(resource)))
-        return Reading(resource, tuple(sorted(set(holdings), key=lambda h: (h.account, h.level))))
+        return Reading(resource, tuple(sorted(set(holdings), key=lambda h: (h.account, h.level, h.via))))
 
     def accounts(self, readings: Iterable[Reading]) -> dict[str, Account]:
         """Whoever was met, by id. Whose state can't be read is left out."""
-        met = sorted({holding.account for reading in readings for holding in reading.holdings})
+        met = {holding.account for reading in readings for holding in reading.holdings}
         try:
-            self._meet(met if self._client.cloud else [])
+            self._meet(sorted(met) if self._client.cloud else [])
         except (Unreachable, Rejected):
             raise
         except SystemFailed:
-            return self._known(met)
-        return self._known(met)
+            return self._known()
+        return self._known()
 
-    def _group(self, resource: Resource) -> list[Holding]:
-        query = self._client.group(resource.name) | {"includeInactiveUsers": "true"}
+    def _listed(self, ask: Callable[[], Iterable[str]]) -> list[str] | str:
+        """The names of all there is of a type, or why they can't be listed."""
+        try:
+            return list(ask())
+        except (Unreachable, Rejected):
+            raise
+        except SystemFailed as failure:
+            return failure.reason
+        except MALFORMED:
+            return malformed("its lists")
+
+    def _all_groups(self) -> Iterable[str]:
+        self._queries = self._client.groups()
+        return self._queries
+
+    def _entries(self) -> Iterable[str]:
+        try:
+            self._schemes = entries(self._client)
+        except SystemFailed as failure:
+            self._schemes = failure
+            raise
+        return self._schemes
+
+    def _group(self, resource: Resource) -> Iterable[Holding]:
+        known = self._queries.get(resource.name) or self._client.group(resource.name)
+        query = known | {"includeInactiveUsers": "true"}
         members = self._client.pages(f"list the members of group {resource.name}", "group/member", query)
         users = [self._client.parsed(member) for member in members]
         self._users |= {user.name: user for user in users}
+        self._members[resource.name] = users
         return [Holding(user.id, user.shown, resource, "member") for user in users]
 
-    def _project(self, resource: Resource) -> list[Holding]:
+    def _project(self, resource: Resource) -> Iterator[Holding]:
         """Role by role. On Data Center actors are told by username only, and each is looked up once for the key."""
-        holdings = []
         for role, path in self._client.roles(resource.name).items():
-            for name, shown in self._client.actors(resource.name, role, path).items():
+            actors = self._client.actors(resource.name, role, path)
+            for name, shown in actors.users.items():
                 account = name if self._client.cloud else self._key_of(name)
-                holdings.append(Holding(account, shown, resource, role))
-        return holdings
+                yield Holding(account, shown, resource, role)
+            for group in actors.groups:
+                yield from self._through(group, resource, role)
+
+    def _scheme(self, resource: Resource) -> Iterator[Holding]:
+        if isinstance(self._schemes, SystemFailed):
+            raise self._schemes
+        found = (self._schemes or {}).get(resource.name)
+        if found is None:
+            raise SystemFailed(self._system, f"there is no permission scheme {resource.name!r}. Check the name.")
+        for entry in found:
+            if entry.user is not None:
+                yield Holding(entry.user, entry.shown, resource, entry.permission)
+            elif entry.group is not None:
+                yield from self._through(entry.group, resource, entry.permission)
+
+    def _through(self, group: str, resource: Resource, level: str) -> Iterator[Holding]:
+        for user in self._members.get(group, ()):
+            yield Holding(user.id, user.shown, resource, level, via=f"group {group}")
 
     def _key_of(self, username: str) -> str:
         if username not in self._users:
@@ -189,17 +272,23 @@ class _Sweep:
         user = self._users[username]
         return user.id if user else f"username:{username}"
 
+    def _meet_everybody(self) -> None:
+        """All users in few calls, where the token may list them; else those met are looked up afterwards."""
+        try:
+            self._users |= {user.name: user for user in self._client.users()}
+        except SystemRefused as refused:
+            if isinstance(refused, Rejected):
+                raise
+
     def _meet(self, accounts: Sequence[str]) -> None:
         """Cloud: look up in bulk whoever was met in roles only."""
         new = [account for account in accounts if account not in self._users]
-        for start in range(0, len(new), _BULK):
-            some = new[start : start + _BULK]
-            bodies = self._client.pages("look up users", "user/bulk", {"accountId": some})
+        parts = [new[start : start + _BULK] for start in range(0, len(new), _BULK)]
+        for bodies in side_by_side(lambda p: self._client.pages("look up users", "user/bulk", {"accountId": p}), parts):
             self._users |= {body["accountId"]: self._client.parsed(body) for body in bodies}
 
-    def _known(self, met: Iterable[str]) -> dict[str, Account]:
-        by_id = {user.id: user for user in self._users.values() if user}
-        return {account: _account(self._system, by_id[account]) for account in met if account in by_id}
+    def _known(self) -> dict[str, Account]:
+        return {user.id: _account(self._system, user) for user in self._users.values() if user}
 
 
 def _account(system: str, user: User) -> Account:

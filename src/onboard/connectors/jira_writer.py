@@ -9,9 +9,10 @@ from functools import partial
 from pydantic import SecretStr
 
 from onboard.connectors.base import Health
-from onboard.connectors.http import Answer, documented
+from onboard.connectors.http import Answer, documented, merged, side_by_side
 from onboard.connectors.jira_client import Deployment, JiraClient, User
 from onboard.connectors.jira_health import health
+from onboard.connectors.jira_schemes import Entry, entries
 from onboard.connectors.levers import Lever, pull
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Kind, Receipt, Resource
@@ -50,12 +51,19 @@ class JiraWriter:
             user = self._user(account)
             if user is None:
                 raise SystemRefused(self.system, f"{resource}: the account is gone from Jira. Bind the new one.")
+            if resource.type == "permission-scheme":
+                raise SystemRefused(self.system, f"{resource}: people get permissions through roles. Grant a role.")
             if resource.type == "group":
                 return self._join(user, resource.name)
             return self._take_role(user, resource.name, level)
 
     def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
-        """Remove from the group, or from the project role named `level`."""
+        """Remove from the group, from the project role named `level`, or that permission from the scheme.
+
+        On Data Center `account:NAME` is deactivated. Raises SystemRefused for it on Cloud.
+        """
+        if resource.type == "account":
+            return self._close(account)
         self._client.check_resource(resource)
         with documented(self.system, f"revoke {resource}"):
             user = self._user(account)
@@ -63,6 +71,8 @@ class JiraWriter:
                 return Receipt("account gone", self._client.clock(), changed=False)
             if resource.type == "group":
                 return self._leave(user, resource.name)
+            if resource.type == "permission-scheme":
+                return merged(self._drop_entries(user, resource.name, level), self._client.clock())
             return self._drop_role(user, resource.name, level)
 
     def replaces_all(self, resource: Resource) -> bool:
@@ -70,12 +80,16 @@ class JiraWriter:
         return False
 
     def cut_off(self, account: Account) -> Sequence[Receipt]:
-        """On Data Center deactivate first; then remove from every group and project role. Tries all, then raises."""
+        """On Data Center deactivate first; then remove from every group, project role and permission scheme.
+
+        On Cloud there is no first lever: an Atlassian account is its owner's or its organisation's, and groups are what
+        lets it in. Tries all, then raises.
+        """
         with documented(self.system, "cut off"):
             user = self._user(account)
         if user is None:
             return [Receipt("account gone", self._client.clock(), changed=False)]
-        steps = (self._leave_groups, self._drop_roles)
+        steps = (self._leave_groups, self._drop_roles, self._drop_entries)
         each = steps if self._client.cloud else (self._deactivate, *steps)
         return pull(self.system, [self._lever(partial(step, user)) for step in each])
 
@@ -136,42 +150,81 @@ class JiraWriter:
 
     def _in_role(self, user: User, project: str, role: str, path: str) -> bool:
         actors = self._client.actors(project, role, path)
-        return user.name.lower() in {name.lower() for name in actors}
+        return user.name.lower() in {name.lower() for name in actors.users}
 
     def _leave_groups(self, user: User) -> Sequence[Receipt]:
         """Every group that the user is in now; where that can't be read, every group that there is."""
         try:
-            names = self._groups_of(user)
+            names = self._client.groups_of(user)
         except SystemFailed:
-            names = self._client.groups()
+            names = list(self._client.groups())
         return pull(self.system, [self._lever(partial(self._leave_one, user, name)) for name in names])
 
     def _leave_one(self, user: User, group: str) -> Sequence[Receipt]:
         return [self._leave(user, group)]
 
-    def _groups_of(self, user: User) -> list[str]:
-        if self._client.cloud:
-            groups = self._client.read("list a user's groups", "user/groups", {"accountId": user.id}).body
-        else:
-            query = {"key": user.id, "expand": "groups"}
-            groups = self._client.read("list a user's groups", "user", query).body["groups"]["items"]
-        return [group["name"] for group in groups]
-
     def _drop_roles(self, user: User) -> Sequence[Receipt]:
-        """Every role of every project that the user is in, and every one whose actors can't be read."""
-        levers = [self._lever(partial(self._drop_roles_of, user, project)) for project in self._client.projects()]
-        return pull(self.system, levers)
+        """Every role of every project that the user is in, and every one whose actors can't be read.
 
-    def _drop_roles_of(self, user: User, project: str) -> Sequence[Receipt]:
-        roles = self._client.roles(project).items()
-        return pull(self.system, [self._lever(partial(self._drop_if_held, user, project, *role)) for role in roles])
+        They are read several at a time, and taken one by one.
+        """
+        projects = self._client.projects()
+        listed = side_by_side(self._roles_of, projects)
+        roles = [
+            (project, *role)
+            for project, found in zip(projects, listed, strict=True)
+            if not isinstance(found, SystemFailed)
+            for role in found.items()
+        ]
+        held = side_by_side(lambda role: self._may_be_in(user, *role), roles)
+        levers = [
+            self._lever(partial(self._drop_one, user, *role)) for role, has in zip(roles, held, strict=True) if has
+        ]
+        unlisted = [partial(_fail, found) for found in listed if isinstance(found, SystemFailed)]
+        return pull(self.system, [*levers, *unlisted])
 
-    def _drop_if_held(self, user: User, project: str, role: str, path: str) -> Sequence[Receipt]:
+    def _roles_of(self, project: str) -> dict[str, str] | SystemFailed:
         try:
-            held = self._in_role(user, project, role, path)
+            with documented(self.system, f"list the roles of {project}"):
+                return self._client.roles(project)
+        except SystemFailed as failure:
+            return failure
+
+    def _drop_one(self, user: User, project: str, role: str, path: str) -> Sequence[Receipt]:
+        return [self._drop(user, project, role, path)]
+
+    def _may_be_in(self, user: User, project: str, role: str, path: str) -> bool:
+        try:
+            with documented(self.system, f"read role {role} of {project}"):
+                return self._in_role(user, project, role, path)
         except SystemFailed:
-            held = True
-        return [self._drop(user, project, role, path)] if held else []
+            return True
+
+    # Permission schemes and the account
+
+    def _drop_entries(self, user: User, scheme: str | None = None, permission: str | None = None) -> list[Receipt]:
+        """Take the user out of a scheme, or out of all: one entry for each permission."""
+        found = [entry for each in entries(self._client).values() for entry in each if entry.user == user.id]
+        mine = [entry for entry in found if scheme in (None, entry.scheme) and permission in (None, entry.permission)]
+        return pull(self.system, [self._lever(partial(self._drop_entry, user, entry)) for entry in mine])
+
+    def _drop_entry(self, user: User, entry: Entry) -> Sequence[Receipt]:
+        doing = f"take a permission from {entry.scheme}"
+        answer = self._client.call(doing, "DELETE", entry.path, expect=_MAYBE_ALREADY)
+        return [self._settled(answer, doing, lambda: entry not in self._entries_of(user, entry.scheme))]
+
+    def _entries_of(self, user: User, scheme: str) -> list[Entry]:
+        return [entry for entry in entries(self._client).get(scheme, ()) if entry.user == user.id]
+
+    def _close(self, account: Account) -> Receipt:
+        with documented(self.system, "deactivate a user"):
+            user = self._user(account)
+            if user is None:
+                return Receipt("account gone", self._client.clock(), changed=False)
+            if self._client.cloud:
+                reason = "an Atlassian account is closed by its owner or its organisation. Take its groups instead."
+                raise SystemRefused(self.system, reason)
+            return self._deactivate(user)[0]
 
     def _deactivate(self, user: User) -> Sequence[Receipt]:
         """Data Center: end all log-ins. Some versions take the request and change nothing, so it is read back."""
@@ -192,6 +245,10 @@ class JiraWriter:
                 return lever()
 
         return documented_lever
+
+
+def _fail(failure: SystemFailed) -> Sequence[Receipt]:
+    raise failure
 
 
 def _request_id(answer: Answer) -> str | None:
