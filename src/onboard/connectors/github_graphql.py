@@ -5,11 +5,12 @@ A list inside a list is asked for a hundred at a time, and followed to its end b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from onboard.connectors.github_client import GitHubClient, Graph
 from onboard.connectors.github_told import BASE, DIRECT, OWNER, Access, Invited, Person, Repo, Team, level_of
+from onboard.connectors.http import side_by_side
 from onboard.errors import SystemFailed, SystemRefused
 
 #: Where GitHub looks for a CODEOWNERS file, in this order.
@@ -21,7 +22,7 @@ _USER = "databaseId login"
 _PAGE = "pageInfo { hasNextPage endCursor }"
 _MEMBERS = f"{_PAGE} edges {{ role node {{ {_USER} }} }}"
 _INVITATIONS = f"{_PAGE} nodes {{ email invitee {{ {_USER} }} }}"
-_REPOSITORIES = f"{_PAGE} edges {{ permission node {{ name }} }}"
+_TEAM_REPOS = f"{_PAGE} edges {{ permission node {{ name }} }}"
 _COLLABORATORS = (
     f"{_PAGE} edges {{ permission node {{ {_USER} }}"
     " permissionSources { roleName permission source { __typename ... on Team { slug } } } }"
@@ -30,7 +31,7 @@ _TEAM = (
     "slug parentTeam { slug }"
     f" members(first: 100, membership: IMMEDIATE) {{ {_MEMBERS} }}"
     f" invitations(first: 100) {{ {_INVITATIONS} }}"
-    f" repositories(first: 100) {{ {_REPOSITORIES} }}"
+    f" repositories(first: 100) {{ {_TEAM_REPOS} }}"
 )
 _REPO = (
     "name deployKeys(first: 1) { totalCount }"
@@ -40,10 +41,7 @@ _REPO = (
     )
 )
 
-TEAMS = (
-    "query($org: String!, $after: String, $logins: [String!]) { organization(login: $org) {"
-    f" teams(first: 25, after: $after, userLogins: $logins) {{ {_PAGE} nodes {{ {_TEAM} }} }} }} }}"
-)
+TEAMS = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Team {{ {_TEAM} }} }} }}"
 TEAM = f"query($org: String!, $name: String!) {{ organization(login: $org) {{ team(slug: $name) {{ {_TEAM} }} }} }}"
 TEAM_MEMBERS = (
     "query($org: String!, $name: String!, $after: String) { organization(login: $org) { team(slug: $name) {"
@@ -55,12 +53,9 @@ TEAM_INVITATIONS = (
 )
 TEAM_REPOSITORIES = (
     "query($org: String!, $name: String!, $after: String) { organization(login: $org) { team(slug: $name) {"
-    f" repositories(first: 100, after: $after) {{ {_REPOSITORIES} }} }} }} }}"
+    f" repositories(first: 100, after: $after) {{ {_TEAM_REPOS} }} }} }} }}"
 )
-REPOSITORIES = (
-    "query($org: String!, $after: String, $size: Int!, $login: String) { organization(login: $org) {"
-    f" repositories(first: $size, after: $after) {{ {_PAGE} nodes {{ {_REPO} }} }} }} }}"
-)
+REPOSITORIES = f"query($ids: [ID!]!, $login: String) {{ nodes(ids: $ids) {{ ... on Repository {{ {_REPO} }} }} }}"
 REPOSITORY = (
     "query($org: String!, $name: String!, $login: String) { organization(login: $org) {"
     f" repository(name: $name, followRenames: false) {{ {_REPO} }} }} }}"
@@ -80,31 +75,34 @@ class GitHubGraph:
     def __init__(self, client: GitHubClient) -> None:
         self._client = client
 
-    def teams(self, login: str | None = None) -> list[Team]:
-        """Every team, 25 in a request; or only those that somebody is in."""
-        walked = self._walk("read the teams", TEAMS, "teams", logins=[login] if login else None)
-        nodes = [node for _, node, _ in walked]
-        return [self._team(node) for node in nodes]
+    def teams(self, ids: Sequence[str]) -> list[Team]:
+        """These teams, by GitHub's global ids, 25 in a request and the requests side by side."""
+        found = self._nodes("read the teams", TEAMS, ids, 25)
+        return [self._team(_there(node, told, self._client.system, "one of the teams")) for told, node, _ in found]
 
     def team(self, slug: str) -> Team:
         """One team. Raises SystemFailed where there is none that can be seen."""
         told = self._ask(f"read team {slug}", TEAM, name=slug)
         return self._team(_there(told.data["organization"]["team"], told, self._client.system, f"team {slug}"))
 
-    def repositories(self, login: str | None = None) -> list[Repo]:
-        """Every repository, 25 in a request, with its direct collaborators; a part that GitHub left out says why.
+    def repositories(self, ids: Mapping[str, str], login: str | None = None) -> list[Repo]:
+        """These repositories, name by global id, with their direct collaborators; 25 in a request, side by side.
 
-        With a login only that collaborator is told, and a hundred repositories come in a request.
+        What GitHub leaves out says why, for that part of that repository. With a login only that collaborator is told,
+        and a hundred repositories come in a request.
         """
-        size = {"size": 100 if login else 25, "login": login}
-        walked = self._walk("read the repositories", REPOSITORIES, "repositories", **size)
-        return [self._repo(node, told, "repositories", "nodes", at) for told, node, at in walked]
+        found = self._nodes("read the repositories", REPOSITORIES, [*ids], 100 if login else 25, login=login)
+        names = ids.values()
+        return [
+            self._repo(node, told, "nodes", at) if node else Repo(name, no_access=_unseen(told, "nodes", at))
+            for name, (told, node, at) in zip(names, found, strict=True)
+        ]
 
     def repository(self, name: str) -> Repo:
         """One repository. Raises SystemFailed where there is none that can be seen, or it has moved."""
         told = self._ask(f"read repository {name}", REPOSITORY, name=name)
         node = _there(told.data["organization"]["repository"], told, self._client.system, f"repository {name}")
-        return self._repo(node, told, "repository")
+        return self._repo(node, told, "organization", "repository")
 
     def budget(self) -> tuple[int, int]:
         """The points that are left of this hour's, and how many there are in an hour."""
@@ -132,19 +130,13 @@ class GitHubGraph:
         _there(told.data.get("organization"), told, self._client.system, f"{doing}: the organisation")
         return told
 
-    def _walk(
-        self, doing: str, query: str, field: str, **variables: Any
-    ) -> Iterator[tuple[Graph, Mapping[str, Any], int]]:
-        """Each item of a list of the organisation, with the answer and the place that it came from."""
-        after = None
-        while True:
-            told = self._ask(doing, query, after=after, **variables)
-            page = told.data["organization"][field]
-            for at, node in enumerate(page["nodes"]):
-                yield told, _there(node, told, self._client.system, f"{doing}: one of them"), at
-            if not page["pageInfo"]["hasNextPage"]:
-                return
-            after = page["pageInfo"]["endCursor"]
+    def _nodes(
+        self, doing: str, query: str, ids: Sequence[str], size: int, **variables: Any
+    ) -> list[tuple[Graph, Any, int]]:
+        """The node of each id, with the answer and the place in it; None where GitHub gave none."""
+        batches = [ids[at : at + size] for at in range(0, len(ids), size)]
+        answers = side_by_side(lambda batch: self._client.graphql(doing, query, ids=batch, **variables), batches)
+        return [(told, node, at) for told in answers for at, node in enumerate(told.data["nodes"])]
 
     def _rest(
         self, page: Mapping[str, Any], doing: str, query: str, name: str, lead: Callable[[Graph], Mapping[str, Any]]
@@ -181,9 +173,9 @@ class GitHubGraph:
         )
 
     def _repo(self, node: Mapping[str, Any], told: Graph, *path: str | int) -> Repo:
-        name, where = node["name"], ("organization", *path)
+        name = node["name"]
         texts = [(node[f"at{i}"] or {}).get("text") for i in range(len(_PLACES))]
-        hidden = next((kind for i in range(len(_PLACES)) if (kind := told.left_out(*where, f"at{i}"))), None)
+        hidden = next((kind for i in range(len(_PLACES)) if (kind := told.left_out(*path, f"at{i}"))), None)
         page = node["collaborators"]
         edges = (
             []
@@ -201,7 +193,7 @@ class GitHubGraph:
             tuple(access for edge in edges for access in _access(edge)),
             node["deployKeys"]["totalCount"],
             next((text for text in texts if text), ""),
-            no_access=None if page is not None else _unseen(told, *where, "collaborators"),
+            no_access=None if page is not None else _unseen(told, *path, "collaborators"),
             no_codeowners=f"GitHub left its CODEOWNERS out ({hidden})" if hidden else None,
         )
 

@@ -96,7 +96,7 @@ class Observed:
                 kind=AccountKind.MEMBER if h.account in belongs else AccountKind.OUTSIDE_COLLABORATOR,
                 state=AccountState.ACTIVE if h.account in active else AccountState.INVITED,
             )
-            for h in met
+            for h in {each.account: each for each in met}.values()
         }
 
     def _org(self) -> Reading:

@@ -67,7 +67,7 @@ class _Look:
         return {
             "organisation": lambda: self._membership(login),
             "organisation invitations": lambda: self.invitations(login),
-            "teams": lambda: self._teams(login),
+            "teams": self._teams,
             "repositories and deploy keys": lambda: self._repositories(login),
             "repository invitations": self._offers,
             **{route: lambda route=route: self._lines(route, login) for route in ROUTES if route != BLOCKED},  # type: ignore[misc]
@@ -85,12 +85,18 @@ class _Look:
             state = HoldingState.ACTIVE if held[1] == "active" else HoldingState.INVITED
             yield Holding(self._id, login, self._names.resource("org"), held[0], state)
 
-    def _teams(self, login: str) -> Iterator[Holding]:
-        for team in self._sweep.either(lambda: self._graph.teams(login), self._rest.teams):
+    def _teams(self) -> Iterator[Holding]:
+        teams = self._sweep.teams()
+        if teams.value is None:
+            raise SystemFailed(self._names.system, teams.unknown or "")
+        for team in teams.value:
             yield from self._mine(holdings.of_team(self._names, team, {}, {}))
 
     def _repositories(self, login: str) -> Iterator[Holding]:
-        repos = self._sweep.either(lambda: self._graph.repositories(login), self._rest.repositories)
+        ids = self._rest.repo_ids()
+        repos = self._sweep.either(
+            lambda: self._graph.repositories(ids, login), lambda: self._rest.repositories(ids.values())
+        )
         for repo in repos:
             yield from self._mine(holdings.of_repo(self._names, repo, Listed(self._at)))
             if repo.no_access:
@@ -101,7 +107,7 @@ class _Look:
             yield from self._mine(holdings.of_keys(self._names, name, listed))
 
     def _offers(self) -> Iterator[Holding]:
-        names = self._rest.repo_names()
+        names = [*self._rest.repo_ids().values()]
         for name, offers in zip(names, side_by_side(self._rest.offers, names), strict=True):
             yield from self._mine(holdings.of_repo(self._names, Repo(name), Listed(self._at, offers=tuple(offers))))
 

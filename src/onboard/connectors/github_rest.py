@@ -75,9 +75,12 @@ class GitHubRest:
 
     # Teams
 
-    def teams(self) -> list[Team]:
-        """Every team, a few requests for each."""
-        listed = self._client.pages(f"list the teams of {self._client.org}", f"{self._org}/teams")
+    def team_list(self) -> list[dict[str, Any]]:
+        """Every team as GitHub lists it."""
+        return self._client.pages(f"list the teams of {self._client.org}", f"{self._org}/teams")
+
+    def teams(self, listed: Iterable[Mapping[str, Any]]) -> list[Team]:
+        """These teams, a few requests for each."""
         slugs = [(team["slug"], (team["parent"] or {}).get("slug")) for team in listed]
         return side_by_side(lambda each: self._team(*each, slugs), slugs)
 
@@ -137,9 +140,9 @@ class GitHubRest:
 
     # Repositories
 
-    def repositories(self) -> list[Repo]:
-        """Every repository with its direct collaborators; one whose collaborators can't be listed says why."""
-        return side_by_side(self._repo_or_why, self.repo_names())
+    def repositories(self, names: Iterable[str]) -> list[Repo]:
+        """These repositories with their direct collaborators; one whose collaborators can't be listed says why."""
+        return side_by_side(self._repo_or_why, names)
 
     def repository(self, name: str) -> Repo:
         """One repository. `role_name` is the highest role by any route: maybe more than what is held directly."""
@@ -168,11 +171,11 @@ class GitHubRest:
         found, no_keys = _or_why(name, lambda: self.keys(name)) if keys else ([], None)
         return Listed(at, tuple(offers), tuple(found), no_offers, no_keys)
 
-    def repo_names(self) -> list[str]:
-        """The names of all repositories."""
+    def repo_ids(self) -> dict[str, str]:
+        """The names of all repositories by their global ids, which GraphQL knows them by."""
         path, every = f"{self._org}/repos", {"type": "all"}
         listed = self._client.pages(f"list the repositories of {self._client.org}", path, every)
-        return [repo["name"] for repo in listed]
+        return {repo["node_id"]: repo["name"] for repo in listed}
 
     def offers(self, name: str) -> list[Offer]:
         """A repository's invitations, expired ones included: these stay listed until somebody deletes them."""

@@ -71,8 +71,7 @@ class Sweep:
 
     def teams(self) -> Part[list[Team]]:
         """Every team. A team's level on a repository is REST's where custom roles may be among them."""
-        graph, rest = self._graph.teams, self._rest.teams
-        return self.part("teams", lambda: holdings.nesting(self._exact(self.either(graph, rest))))
+        return self.part("teams", lambda: holdings.nesting(self._exact(self._teams())))
 
     def team(self, slug: str) -> Part[Team]:
         """One team."""
@@ -81,8 +80,7 @@ class Sweep:
 
     def repositories(self) -> Part[list[Repo]]:
         """Every repository."""
-        graph, rest = self._graph.repositories, self._rest.repositories
-        return self.part("repositories", lambda: self.either(graph, rest))
+        return self.part("repositories", self._repositories)
 
     def repository(self, name: str) -> Part[Repo]:
         """One repository."""
@@ -141,6 +139,15 @@ class Sweep:
             except (SystemFailed, *MALFORMED):
                 self._graph_failed = True
         return by_rest()
+
+    def _teams(self) -> list[Team]:
+        listed = self._rest.team_list()
+        ids = [team["node_id"] for team in listed]
+        return self.either(lambda: self._graph.teams(ids), lambda: self._rest.teams(listed))
+
+    def _repositories(self) -> list[Repo]:
+        ids = self._rest.repo_ids()
+        return self.either(lambda: self._graph.repositories(ids), lambda: self._rest.repositories(ids.values()))
 
     def _exact(self, teams: list[Team]) -> list[Team]:
         """The teams, the levels of those that have repositories read by REST where there may be custom roles."""

@@ -37,6 +37,7 @@ class Graph:
     def root(self) -> Json:
         """The fields of Query."""
         return {
+            "nodes": self._nodes,
             "organization": self._organization,
             "rateLimit": self._rate_limit,
             "user": self._someone,
@@ -48,6 +49,25 @@ class Graph:
 
     def _viewer(self, _info: object) -> Json:
         return self._user(self.call.actor.id)
+
+    def _nodes(self, _info: object, ids: Sequence[str]) -> list[Json | GraphQLError]:
+        """Repositories and teams by their ids; null, with an error, for any other."""
+        return [self._one(id_) for id_ in ids]
+
+    def _one(self, id_: str) -> Json | GraphQLError:
+        kind, _, number = id_.partition("_")
+        known = int(number) if number.isdecimal() else 0
+        repo, team = self.call.org.repos.get(known), self.call.org.teams.get(known)
+        if kind == "R" and repo and (not repo.private or self.call.held(repo)):
+            return self._repo(repo)
+        if kind == "T" and team and self.call.member:
+            return self._guarded_team(team)
+        return _failure("NOT_FOUND", f"Could not resolve to a node with the global id of '{id_}'.")
+
+    def _guarded_team(self, team: Team) -> Json | GraphQLError:
+        if self.call.app is not None and not self.call.app.may("members", "read"):
+            return _failure("FORBIDDEN", "Resource not accessible by integration")
+        return self._team(team)
 
     def _someone(self, _info: object, login: str) -> Json:
         found = self.call.org.user(login)
@@ -65,8 +85,8 @@ class Graph:
             "id": f"O_{ORG_ID}",
             "databaseId": ORG_ID,
             "login": org.login,
-            "membersWithRole": self._guarded("members", _connection(sorted(org.members.items()), self._member)),
-            "pendingMembers": self._guarded("members", _connection(self._pending(), self._node(self._user))),
+            "membersWithRole": self._guarded("members", self._members),
+            "pendingMembers": self._guarded("members", self._pending),
             "teams": self._guarded("members", self._teams),
             "team": self._guarded("members", lambda _info, slug: self._team_named(slug)),
             "repositories": _connection(seen, self._node(self._repo)),
@@ -82,10 +102,13 @@ class Graph:
     def _member(self, line: tuple[int, str]) -> Json:
         return {"node": self._user(line[0]), "role": line[1].upper()}
 
-    def _pending(self) -> list[int]:
+    def _members(self, info: object, **page: Any) -> Json:
+        return _connection(sorted(self.call.org.members.items()), self._member)(info, **page)
+
+    def _pending(self, info: object, **page: Any) -> Json:
         """Users with an invitation to the organisation that can still be accepted; addresses are no users."""
         found = (i.user for i in self.call.org.invitations.values() if not i.expired(self.call.now))
-        return sorted(user for user in found if user)
+        return _connection(sorted(user for user in found if user), self._node(self._user))(info, **page)
 
     def _invitation(self, invitation: OrgInvitation) -> Json:
         return {

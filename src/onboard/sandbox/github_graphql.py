@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -82,6 +82,7 @@ def answer(call: Call, budget: Budget, label: str) -> Reply:
     return Reply(body, headers=budget.headers(label, limit))
 
 
+@lru_cache(64)
 def _document(query: str) -> DocumentNode:
     """The parsed query. Raises Refusal where it isn't one of this schema."""
     try:
@@ -146,6 +147,8 @@ def _connections(
                 size = _size(selection, variables) if type_.name.endswith("Connection") else None
                 if size is not None:
                     yield times, size
+                elif selection.name.value == "nodes" and within is schema().query_type:
+                    size = len(_arguments(selection, variables).get("ids") or ())
                 yield from _connections(selection.selection_set, type_, times * (size or 1), fragments, variables)
         else:
             inner = fragments[selection.name.value] if isinstance(selection, FragmentSpreadNode) else selection
@@ -164,10 +167,14 @@ def _fragment(
     yield from _connections(fragment.selection_set, inside, times, fragments, variables)
 
 
+def _arguments(field: FieldNode, variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {each.name.value: value_from_ast_untyped(each.value, dict(variables)) for each in field.arguments or ()}
+
+
 def _size(field: FieldNode, variables: Mapping[str, Any]) -> int:
     """How many items of a connection are asked for."""
     name = field.name.value
-    given = {each.name.value: value_from_ast_untyped(each.value, dict(variables)) for each in field.arguments or ()}
+    given = _arguments(field, variables)
     bound = next((which for which in ("first", "last") if given.get(which, Undefined) not in (None, Undefined)), None)
     if bound is None:
         message = f"You must provide a `first` or `last` value to properly paginate the `{name}` connection."

@@ -160,7 +160,8 @@ class Org(BaseModel):
 
     def within(self, team: Team) -> dict[int, str]:
         """Everybody in the team or in one nested in it, with the role held nearest to it."""
-        nested = [other for other in self.teams.values() if other is not team and team in self.above(other)]
+        inner = [other for other in self.teams.values() if other.parent is not None and other is not team]
+        nested = [other for other in inner if any(each is team for each in self.above(other))]
         return {user: "member" for other in nested for user in other.members} | team.members
 
     def team_repos(self, team: Team) -> dict[int, str]:
