@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from onboard.connectors.base import Health, Reader, Scope, Writer
+from onboard.connectors.base import Capability, Health, Reader, Residue, Scope, Writer
 from onboard.errors import BadInput, OnboardError, Refused, SystemFailed, SystemRefused
 from onboard.model import Account, Kind, Observation, Receipt, Resource
 from onboard.settings import (
@@ -233,6 +233,14 @@ class UnavailableReader:
     def read(self, scope: Scope) -> Observation:
         """Unknown, as a whole."""
         return Observation(self.system, self.clock(), unknown=self.reason)
+
+    def residue(self, account: Account) -> Residue:
+        """Unknown on every route."""
+        return Residue(self.clock(), (), unknown=(("everything", self.reason),))
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Nothing could be asked."""
+        return (Capability("everything", None, self.reason),)
 
     def find_account(self, handle: str) -> Account | None:
         """Raises SystemFailed: it can't be told."""

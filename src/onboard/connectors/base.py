@@ -97,6 +97,18 @@ class Reader(Protocol):
         """
         ...
 
+    def residue(self, account: Account) -> Residue:
+        """What this account still holds, read again by every route, beside what can't be verified.
+
+        More routes than `read` has: what hangs on an account (tokens, sessions, keys) too. An account that is bound to
+        no id yet is looked up by its handle. Never raises for what a system does: such a route is unknown.
+        """
+        ...
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """What this system, its plan and this credential can do: asked for, not assumed. Never raises either."""
+        ...
+
     def find_account(self, handle: str) -> Account | None:
         """The account that answers to a handle now (exact match, never the first fuzzy one), to bind by its id.
 
