@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -43,11 +44,13 @@ def vendors(specs: Path, rules: Rules) -> Vendors:
 
 
 @pytest.fixture
-def recorded(sandbox: SandboxClient) -> Callable[[Callable[[], None]], dict[str, list[Exchange]]]:
-    """Runs something while the sandbox records, and gives what was said, by API."""
+def recorded(sandbox: SandboxClient) -> Callable[..., dict[str, list[Exchange]]]:
+    """Runs something while the sandbox records, in a world of its own if need be, and gives what was said, by API."""
     control = f"{sandbox.ready['control']}/_sandbox/recording"
 
-    def run(talk: Callable[[], None]) -> dict[str, list[Exchange]]:
+    def run(talk: Callable[[], None], world: Mapping[str, Any] | None = None) -> dict[str, list[Exchange]]:
+        if world is not None:
+            sandbox.reset(world)
         requests.post(control, json={"on": True}, timeout=10).raise_for_status()
         talk()
         requests.post(control, json={"on": False}, timeout=10).raise_for_status()

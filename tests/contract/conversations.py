@@ -19,6 +19,7 @@ from onboard.errors import OnboardError, SystemFailed
 from onboard.model import Account, AccountKind, Receipt, Resource
 from onboard.sandbox.client import SandboxClient
 from onboard.settings import Settings
+from tests.connectors.github_world import demo
 
 Entitlements = Sequence[tuple[str, str]]
 
@@ -123,6 +124,15 @@ class Conversation:
         self.read(account)
         return account
 
+    def revoke_what_is_read(self, account: Account) -> list[str]:
+        """Everything that the account holds directly, whoever granted it, as when a person leaves; what it was."""
+        observation = self.reader.read(Scope())
+        holdings = [holding for reading in observation.readings.values() for holding in reading.holdings]
+        mine = [held for held in holdings if held.account == account.external_id and held.via == "direct"]
+        for held in mine:
+            self.writer.revoke(account, held.resource, held.level)
+        return [str(held.resource) for held in mine]
+
     def cut_off_against(self, account: Account, *faults: Mapping[str, Any]) -> None:
         """Cut off where some levers are refused, so that the finer ones are pulled."""
         for fault in faults:
@@ -140,9 +150,28 @@ class Conversation:
         return replace(account, external_id=receipt.external_id or account.external_id)
 
 
+def rich_github() -> dict[str, Any]:
+    """The demo's world, and there every other route by which marta holds access to GitHub."""
+    return demo(
+        custom_roles={"release": "push"},
+        org_roles={"security_manager": ["marta"]},
+        tokens=[{"owner": "marta", "name": "laptop"}, {"owner": "marta", "name": "ci", "requested": True}],
+        saml=[{"owner": "marta"}],
+        members=["ada", "marta"],
+        repos=[{"name": name, "collaborators": {"marta": "admin"}} for name in ("docs", "payments-api")],
+        teams=[
+            {"slug": "outsourced-readers", "name": "Readers", "members": ["ada"], "repos": {"docs": "triage"}},
+            {"slug": "payments-engineers", "name": "Engineers", "parent": "outsourced-readers", "members": ["marta"]},
+        ],
+    )
+
+
 def talk_to_github(sandbox: SandboxClient, folder: Path) -> None:
     talk = Conversation(sandbox, "github", folder)
     marta = talk.introduce("marta-nw")
+    _as_person(sandbox, "marta", "POST", "/repos/acme/docs/keys", {"title": "laptop", "key": "ssh-ed25519 AAAA"})
+    _as_person(sandbox, "octo-admin", "PUT", "/orgs/acme/blocks/mallory", None)
+    talk.read(marta)
     talk.whole_life(marta, GITHUB, accept=["marta"])
     talk.grant(marta, GITHUB)
     talk.grant(marta, [("github:repo:acme/docs", "triage"), ("github:team:acme/outsourced-readers", "maintainer")])
@@ -171,6 +200,8 @@ def talk_to_jira(sandbox: SandboxClient, folder: Path, *, cloud: bool) -> None:
     talk.whole_life(marta, JIRA)
     jonas = talk.account(str(sandbox.person("jonas").jira[known]), "jonas")
     talk.grant(jonas, JIRA)
+    assert talk.revoke_what_is_read(jonas)
+    talk.grant(jonas, JIRA)
     system = "jira" if cloud else "jira-data-center"
     broken = {"system": system, "kind": "500", "method": "GET"}
     listed = "/user/groups" if cloud else "/user$"
@@ -189,9 +220,12 @@ def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
     talk.whole_life(marta, SLACK[:3])
     jonas = talk.account("jonas@nordwind.example", "jonas")
     talk.grant(jonas, SLACK)
+    assert talk.revoke_what_is_read(jonas)
+    talk.grant(jonas, SLACK)
     talk.cut_off_against(
         jonas,
         {"system": "slack", "kind": "forbidden", "path": "/scim/"},
+        {"system": "slack", "kind": "forbidden", "path": "session.reset"},
         {"system": "slack", "kind": "500", "path": "users.conversations"},
     )
     guest = replace(talk.account("ines@nordwind.example", "ines"), kind=AccountKind.GUEST)
@@ -214,8 +248,15 @@ def talk_to_vault(sandbox: SandboxClient, folder: Path) -> None:
     )
     whoami(sandbox.vault["addr"], SecretStr(answer.json()["auth"]["client_token"]), None)
     talk.read(marta)
+    assert talk.revoke_what_is_read(marta)
     talk.writer.cut_off(marta)
     talk.writer.cut_off(replace(marta, external_id="00000000-0000-0000-0000-000000000000"))
+
+
+def _as_person(sandbox: SandboxClient, person: str, verb: str, path: str, body: Mapping[str, Any] | None) -> None:
+    """What somebody does by themselves at GitHub."""
+    headers = {"Authorization": f"Bearer {sandbox.person(person).github['token']}"}
+    requests.request(verb, sandbox.github["base_url"] + path, json=body, headers=headers, timeout=10).raise_for_status()
 
 
 def _refused(call: Callable[[], Any]) -> None:

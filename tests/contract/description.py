@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,7 +101,7 @@ class Operation:
 class Description:
     """One vendor's API. `prefix` is where its paths begin on our ports; `error` is the schema of its error bodies.
 
-    With `requests_only`, answers aren't described. With `deep`, a parameter of the path may hold slashes.
+    With `requests_only`, answers aren't described. Path parameters named in `deep` may hold slashes.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Description:
         error: Mapping[str, Any] | None = None,
         ok_flag: bool = False,
         requests_only: bool = False,
-        deep: bool = False,
+        deep: Collection[str] = (),
     ) -> None:
         self.document = document
         self.prefix = prefix
@@ -254,10 +254,15 @@ def _resolved(document: Mapping[str, Any], item: Mapping[str, Any]) -> Mapping[s
     return item
 
 
-def _pattern(template: str, deep: bool) -> re.Pattern[str]:
+def _pattern(template: str, deep: Collection[str]) -> re.Pattern[str]:
     parts = re.split(r"(\{[^}]+\})", template)
-    inner = ".+" if deep else "[^/]+"
-    return re.compile("".join(inner if part.startswith("{") else re.escape(part) for part in parts))
+    return re.compile("".join(_part(part, deep) for part in parts))
+
+
+def _part(part: str, deep: Collection[str]) -> str:
+    if not part.startswith("{"):
+        return re.escape(part)
+    return ".+" if part.strip("{}") in deep else "[^/]+"
 
 
 def _rank(route: tuple[re.Pattern[str], Operation]) -> tuple[int, int]:

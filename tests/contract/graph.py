@@ -49,10 +49,13 @@ class Graph:
 
     def __init__(self, sdl: str) -> None:
         self.schema: GraphQLSchema = build_ast_schema(parse(sdl, no_location=True), assume_valid=True)
+        self._checked: dict[str, list[str]] = {}
 
     def check_text(self, text: str) -> list[str]:
-        """What the schema doesn't allow in a query."""
-        return [error.message for error in validate(self.schema, parse(text))]
+        """What the schema doesn't allow in a query; each is looked at once."""
+        if text not in self._checked:
+            self._checked[text] = [error.message for error in validate(self.schema, parse(text))]
+        return self._checked[text]
 
     def check(self, exchange: Exchange) -> Iterator[Finding]:
         """What it doesn't allow in a request to /graphql, and in what was answered."""

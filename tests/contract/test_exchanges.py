@@ -13,7 +13,7 @@ from tests.contract import conversations
 from tests.contract.description import Exchange
 from tests.contract.vendors import GRAPHQL, Rules, Vendors
 
-Recorded = Callable[[Callable[[], None]], dict[str, list[Exchange]]]
+Recorded = Callable[..., dict[str, list[Exchange]]]
 Talk = Callable[[SandboxClient, Path], None]
 
 CONVERSATIONS: dict[str, tuple[list[str], Talk]] = {
@@ -31,7 +31,7 @@ def test_requests_and_answers_are_those_that_the_vendor_describes(
 ) -> None:
     apis, talk = CONVERSATIONS[name]
 
-    said = recorded(partial(talk, sandbox, tmp_path))
+    said = recorded(partial(talk, sandbox, tmp_path), conversations.rich_github() if name == "github" else None)
 
     assert said.keys() - {GRAPHQL} == set(apis)
     for api, exchanges in said.items():

@@ -19,6 +19,8 @@ from tests.contract.scim import scim_document
 
 SETTING = "ONBOARD_API_SPECS"
 GRAPHQL = "graphql"
+#: Marks what `_either_verb` added.
+SAME_AS_GET = "x-same-as-get"
 EXCEPTIONS = Path(__file__).with_name("exceptions.yaml")
 
 _JIRA_ERROR = {
@@ -124,7 +126,7 @@ class Vendors:
 
     def _github(self) -> Description:
         document = self._document("github", "github-ghec")
-        return Description(document, error={"$ref": "#/components/schemas/basic-error"})
+        return Description(document, error={"$ref": "#/components/schemas/basic-error"}, deep=["path"])
 
     def _jira(self) -> Description:
         return Description(self._document("jira", "jira-cloud-v3"), error=_JIRA_ERROR)
@@ -144,7 +146,9 @@ class Vendors:
         return Description(scim_document(schemas), prefix="/scim/v1", error=_SCIM_ERROR)
 
     def _vault(self) -> Description:
-        return Description(self._document("vault", "openbao"), prefix="/v1", requests_only=True, deep=True)
+        return Description(
+            self._document("vault", "openbao"), prefix="/v1", requests_only=True, deep=["path", "prefix"]
+        )
 
 
 def api_of(system: str, path: str) -> str:
@@ -171,7 +175,7 @@ def _either_verb(item: dict[str, Any]) -> None:
         listed = [parameter for parameter in item["get"].get("parameters", ()) if parameter["in"] == "query"]
         form = {"type": "object", "properties": {parameter["name"]: parameter["schema"] for parameter in listed}}
         body = {"content": {"application/x-www-form-urlencoded": {"schema": form}}}
-        item["post"] = {"requestBody": body, "responses": item["get"]["responses"]}
+        item["post"] = {"requestBody": body, "responses": item["get"]["responses"], SAME_AS_GET: True}
 
 
 def _set(document: Any, pointer: str, value: Any) -> None:
