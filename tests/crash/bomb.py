@@ -69,7 +69,7 @@ class Bomb:
 
 
 def _is_write(method: str, url: str) -> bool:
-    if method in ("GET", "HEAD", "LIST", "OPTIONS") or "lookup" in url:
+    if method in ("GET", "HEAD", "LIST", "OPTIONS") or "lookup" in url or "graphql" in url:
         return False
     return "/api/" not in url or "/rest/api/" in url or any(word in url for word in _SLACK_WRITES)
 
