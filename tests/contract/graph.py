@@ -20,13 +20,12 @@ from graphql import (
     GraphQLSyntaxError,
     InlineFragmentNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     build_ast_schema,
-    get_named_type,
     is_abstract_type,
     is_list_type,
     is_non_null_type,
-    is_object_type,
     parse,
     validate,
 )
@@ -105,20 +104,35 @@ class _Walk:
         self._fragments = fragments
 
     def object(self, type_: Any, selection: SelectionSetNode, value: Any, place: str) -> Iterator[tuple[str, str]]:
-        """An object must have the selected fields, and no other. Of an abstract type only `__typename` tells which."""
+        """An object must have the selected fields, and no other."""
         if not isinstance(value, dict):
             yield place, f"expected {type_.name}"
             return
         concrete = self._schema.get_type(str(value.get("__typename", type_.name)))
-        fields = dict(self._fields(concrete, selection))
+        if concrete is None:
+            yield place, f"{value['__typename']!r} is no type"
+        elif is_abstract_type(concrete):
+            tries = [list(self._as(one, selection, value, place)) for one in self._candidates(concrete, selection)]
+            yield from min(tries, key=len)
+        else:
+            yield from self._as(concrete, selection, value, place)
+
+    def _as(self, type_: Any, selection: SelectionSetNode, value: Any, place: str) -> Iterator[tuple[str, str]]:
+        fields = dict(self._fields(type_, selection))
         for key in value.keys() - fields.keys():
             yield place, f"unknown key {key!r}"
         for key, field in fields.items():
-            if key in value and field.name.value != "__typename":
-                inner = self._type_of(concrete, field)
-                yield from self._value(inner, field, value[key], f"{place}/{key}")
-            elif key not in value and is_object_type(concrete):
+            if key not in value:
                 yield place, f"missing key {key!r}"
+            elif field.name.value != "__typename":
+                yield from self._value(type_.fields[field.name.value].type, field, value[key], f"{place}/{key}")
+
+    def _candidates(self, type_: Any, selection: SelectionSetNode) -> list[Any]:
+        """What an object without `__typename` may be: the types that fragments name, or else any other."""
+        possible = list(self._schema.get_possible_types(type_))
+        conditions = {condition.name for node in selection.selections if (condition := self._condition(node))}
+        named = [one for one in possible if one.name in conditions]
+        return [*named, *[one for one in possible if one not in named][:1]]
 
     def _value(self, type_: Any, field: FieldNode, value: Any, place: str) -> Iterator[tuple[str, str]]:
         if value is None:
@@ -144,27 +158,22 @@ class _Walk:
         for node in selection.selections:
             if isinstance(node, FieldNode):
                 yield (node.alias or node.name).value, node
-                continue
-            part = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
-            if not isinstance(part, InlineFragmentNode | FragmentDefinitionNode):
-                raise AssertionError(f"an unknown selection: {part.kind}")
-            condition = self._schema.get_type(part.type_condition.name.value) if part.type_condition else type_
-            if self._applies(condition, type_):
-                yield from self._fields(type_, part.selection_set)
+            elif self._applies(self._condition(node) or type_, type_):
+                yield from self._fields(type_, self._part(node).selection_set)
+
+    def _part(self, node: SelectionNode) -> InlineFragmentNode | FragmentDefinitionNode:
+        part = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
+        if not isinstance(part, InlineFragmentNode | FragmentDefinitionNode):
+            raise AssertionError(f"an unknown selection: {part.kind}")
+        return part
+
+    def _condition(self, node: SelectionNode) -> Any:
+        """The type that a fragment is on; None for a field, and for a fragment on whatever it stands in."""
+        condition = None if isinstance(node, FieldNode) else self._part(node).type_condition
+        return self._schema.get_type(condition.name.value) if condition else None
 
     def _applies(self, condition: Any, type_: Any) -> bool:
-        if condition is type_ or is_abstract_type(type_):
-            return True
-        return is_abstract_type(condition) and self._schema.is_sub_type(condition, type_)
-
-    def _type_of(self, type_: Any, field: FieldNode) -> Any:
-        """The field's type; on an abstract type that of whichever possible type has it."""
-        owners = [type_, *(self._schema.get_possible_types(type_) if is_abstract_type(type_) else ())]
-        return next(owner.fields[field.name.value].type for owner in owners if field.name.value in _names(owner))
-
-
-def _names(type_: Any) -> Mapping[str, Any]:
-    return getattr(get_named_type(type_), "fields", {})
+        return condition is type_ or (is_abstract_type(condition) and self._schema.is_sub_type(condition, type_))
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

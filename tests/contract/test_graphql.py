@@ -30,7 +30,8 @@ MEMBER = {"role": "ADMIN", "user": {"login": "ada", "databaseId": 7}}
 
 
 def findings(answer: Any, query: str = QUERY, **variables: Any) -> list[str]:
-    sent = json.dumps({"query": query, "variables": variables or {"org": "acme"}})
+    given = variables or ({"org": "acme"} if "$org" in query else {})
+    sent = json.dumps({"query": query, "variables": given})
     kind = "application/json"
     exchange = Exchange("POST", "/graphql", "", kind, sent, 200, kind, json.dumps(answer))
     return [f"{finding.part} {finding.place}: {finding.what}" for finding in Graph(SDL).check(exchange)]
@@ -63,6 +64,18 @@ def test_an_answer_to_the_query_has_no_findings() -> None:
 )
 def test_an_answer_that_the_schema_does_not_allow_is_found(changed: dict[str, Any], found: str) -> None:
     assert findings(organization(**changed)) == [found]
+
+
+def test_an_object_whose_type_is_not_told_is_any_of_those_that_fragments_name() -> None:
+    query = """{ organization(login: "acme") { owner {
+        ... on Organization { login members { role } } ... on User { login databaseId } } } }"""
+
+    def owner(**fields: Any) -> list[str]:
+        return findings({"data": {"organization": {"owner": fields}}}, query)
+
+    assert owner(login="ada", databaseId=7) == []
+    assert owner(login="acme", members=[{"role": "ADMIN"}]) == []
+    assert owner(login="ada", databaseId="7") == ["answer /data/organization/owner/databaseId: '7' is no Int"]
 
 
 def test_a_query_and_variables_that_the_schema_does_not_allow_are_found() -> None:
