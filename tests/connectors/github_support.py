@@ -10,14 +10,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from onboard.connectors.base import Scope
-from onboard.connectors.github import GitHubReader
-from onboard.model import HoldingState, Reading, Resource
+from onboard.connectors.github import AppInstallation, GitHubReader, GitHubWriter
+from onboard.model import Account, HoldingState, Reading, Resource
+from onboard.sandbox.client import SandboxClient
 
 ORG = Resource("github", "org", "acme")
 TEAM = Resource("github", "team", "acme/payments-engineers")
 REPO = Resource("github", "repo", "acme/docs")
 MARTA = "90001"
 MALLORY = "66666"
+
+
+def a_reader(sandbox: SandboxClient, credential: AppInstallation | str | None = None) -> GitHubReader:
+    github = sandbox.github
+    return GitHubReader("github", github["base_url"], github["org"], credential or github["read_token"], now)
+
+
+def a_writer(sandbox: SandboxClient, credential: AppInstallation | str | None = None) -> GitHubWriter:
+    github = sandbox.github
+    return GitHubWriter("github", github["base_url"], github["org"], credential or github["token"], now)
+
+
+def bound(id_: str, login: str = "") -> Account:
+    return Account("a-1", "github", id_, login)
 
 
 def now() -> datetime:
@@ -43,6 +58,9 @@ def vendor(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
             respond(self)
 
         def do_PUT(self) -> None:
+            respond(self)
+
+        def do_POST(self) -> None:
             respond(self)
 
         def do_DELETE(self) -> None:

@@ -98,9 +98,12 @@ class GitHubGraph:
             for name, (told, node, at) in zip(names, found, strict=True)
         ]
 
-    def repository(self, name: str) -> Repo:
-        """One repository. Raises SystemFailed where there is none that can be seen, or it has moved."""
-        told = self._ask(f"read repository {name}", REPOSITORY, name=name)
+    def repository(self, name: str, login: str | None = None) -> Repo:
+        """One repository; with a login only that collaborator is told.
+
+        Raises SystemFailed where there is none that can be seen, or it has moved.
+        """
+        told = self._ask(f"read repository {name}", REPOSITORY, name=name, login=login)
         node = _there(told.data["organization"]["repository"], told, self._client.system, f"repository {name}")
         return self._repo(node, told, "organization", "repository")
 

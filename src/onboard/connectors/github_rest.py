@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from onboard.connectors.github_client import GitHubClient
@@ -80,9 +81,9 @@ class GitHubRest:
         return self._client.pages(f"list the teams of {self._client.org}", f"{self._org}/teams")
 
     def teams(self, listed: Iterable[Mapping[str, Any]]) -> list[Team]:
-        """These teams, a few requests for each."""
+        """These teams, a few requests for each. Who is in a team nested in one is told of that team alone."""
         slugs = [(team["slug"], (team["parent"] or {}).get("slug")) for team in listed]
-        return side_by_side(lambda each: self._team(*each, slugs), slugs)
+        return side_by_side(lambda each: replace(self._team(*each, slugs), nested=()), slugs)
 
     def team(self, slug: str) -> Team:
         """One team."""
