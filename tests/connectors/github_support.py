@@ -6,8 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
 
 from onboard.connectors.base import Scope
 from onboard.connectors.github import AppInstallation, GitHubReader, GitHubWriter
@@ -29,6 +34,26 @@ def a_reader(sandbox: SandboxClient, credential: AppInstallation | str | None = 
 def a_writer(sandbox: SandboxClient, credential: AppInstallation | str | None = None) -> GitHubWriter:
     github = sandbox.github
     return GitHubWriter("github", github["base_url"], github["org"], credential or github["token"], now)
+
+
+@cache
+def app_key() -> tuple[str, str]:
+    """A key pair for a GitHub App, in PEM: private, public."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
+
+
+def an_app(**permissions: str) -> AppInstallation:
+    return AppInstallation(7, 70, SecretStr(app_key()[0]), permissions)
+
+
+def installed(**permissions: str) -> dict[str, object]:
+    """That App in a world file."""
+    return {"id": 7, "installation": 70, "public_key": app_key()[1], "permissions": permissions}
 
 
 def bound(id_: str, login: str = "") -> Account:

@@ -13,8 +13,7 @@ from github import Auth
 from jwt import PyJWTError
 from pydantic import SecretStr
 
-from onboard.connectors.http import documented
-from onboard.errors import SystemRefused
+from onboard.connectors.http import Rejected, documented
 
 #: A token is renewed while it still has this long to live, so that none expires under way.
 _MARGIN = timedelta(minutes=5)
@@ -35,13 +34,13 @@ class AppInstallation:
     def signature(self, system: str) -> Auth.Auth:
         """What the App itself signs requests with: a JSON web token made anew for each.
 
-        Raises SystemRefused where the private key can't sign.
+        Raises Rejected where the private key can't sign.
         """
         auth = Auth.AppAuth(self.app_id, self.private_key.get_secret_value())
         try:
             auth.create_jwt()
         except (ValueError, PyJWTError):
-            raise SystemRefused(system, "the GitHub App's private key isn't an RSA key in PEM. Set it again.") from None
+            raise Rejected(system, "the GitHub App's private key isn't an RSA key in PEM. Set it again.") from None
         return auth
 
 
