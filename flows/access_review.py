@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from onboard.flows.running import RequestedBy, actor, ended, now, services, table
@@ -9,7 +10,11 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from onboard.errors import OnboardError
+from onboard.ledger.records import Result
+from onboard.lifecycle.nightly import correct
+from onboard.model import Actor
 from onboard.review.access import Review, review
+from onboard.wiring import Services
 
 
 def _name() -> str:
@@ -18,16 +23,37 @@ def _name() -> str:
 
 @flow(name="access-review", flow_run_name=_name, retries=0, persist_result=False)
 def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
-    """Review everybody's access and keep the findings as an artifact. Changes no system."""
+    """Take away what time has ended, then review everybody's access and keep the findings as an artifact.
+
+    What couldn't be corrected doesn't keep the review from running: it says so in the end.
+    """
     try:
         with services() as opened:
+            corrected = _corrected(opened, actor(requested_by))
             found = review(opened, actor(requested_by))
     except OnboardError as error:
         return ended(error.exit_code, str(error))
     counts = f"new {found.new} · still open {found.still_open} · resolved {found.resolved}"
-    told = f"{counts} · unknown {len(found.unknown)}"
+    told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}"
     table("access-review", _lines(found), f"{found.at:%Y-%m-%d %H:%M} UTC · {told}")
-    return ended(found.exit_code, told)
+    return ended(5 if corrected.failed else found.exit_code, told)
+
+
+@dataclass(frozen=True)
+class _Corrected:
+    """How much was taken away, in words, and whether something of it failed."""
+
+    told: str
+    failed: bool = False
+
+
+def _corrected(opened: Services, by: Actor) -> _Corrected:
+    try:
+        report = correct(opened, by)
+    except OnboardError as error:
+        return _Corrected(f"not corrected: {error}", failed=True)
+    done = [o for o in report.removed if o.result is Result.DONE] if report else []
+    return _Corrected(f"corrected {len(done)}", failed=bool(report and report.failed))
 
 
 def _lines(found: Review) -> list[dict[str, str]]:

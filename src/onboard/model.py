@@ -146,7 +146,7 @@ def scale_of(resource: Resource) -> Scale:
     return _BY_TYPE.get(resource.type, Scale())
 
 
-#: What a person must hold before anything else on that system works: granted first, revoked last.
+#: What everything else on that system rests on: granted first, and, since it is the coarsest lever, revoked first.
 FOUNDATIONS = frozenset({"org", "login"})
 
 
@@ -317,7 +317,7 @@ class Warrant:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A person should hold this level on this resource. Its level joins its warrants', its end is the latest of theirs."""
+    """A person should hold this level on this resource: its warrants' levels joined, until the latest of their ends."""
 
     person: str
     resource: Resource

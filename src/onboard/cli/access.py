@@ -23,21 +23,35 @@ ResourceName = Annotated[
 ]
 
 
+Correct = Annotated[
+    bool, typer.Option("--correct", help="First take away what people should hold no more: lapsed, ended, left.")
+]
+
+
 @app.command("review")
-def review(as_json: Json = False) -> None:
-    """Compare what everybody holds with what they should. Exit 4 with findings; changes no system."""
+def review(correct: Correct = False, as_json: Json = False) -> None:
+    """Compare what everybody holds with what they should. Exit 4 with findings; changes nothing without --correct."""
     from onboard.cli import view
+    from onboard.lifecycle import nightly
     from onboard.lifecycle.standing import register_of
     from onboard.review.access import review as access_review
 
     with context.services() as services:
-        found = access_review(services, context.actor(services))
+        actor = context.actor(services)
+        corrected = nightly.correct(services, actor) if correct else None
+        found = access_review(services, actor)
+        codes = (found.exit_code, corrected.exit_code if corrected else 0)
         if as_json:
             findings = [{**_plain(f), "resource": str(f.resource)} for f in found.findings]
-            output.emit_json({**_plain(found), "findings": findings, "exit_code": found.exit_code})
+            done = view.report_json(corrected) if corrected else None
+            document = {**_plain(found), "findings": findings, "corrected": done}
+            output.emit_json({**document, "exit_code": output.first(*codes)})
         else:
+            if corrected:
+                view.View(corrected, register_of(services), context.names(services)).show()
+                output.say()
             view.show_review(found, register_of(services), context.names(services))
-        output.leave(found.exit_code)
+        output.leave(*codes)
 
 
 def _plain(value: Any) -> dict[str, Any]:

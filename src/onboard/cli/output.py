@@ -134,8 +134,12 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def first(*codes: int) -> int:
+    """The one of these exit codes that wins; 0 if all are 0."""
+    return next((code for code in PRECEDENCE if code in codes), 0)
+
+
 def leave(*codes: int) -> None:
-    """End the command with the first of these exit codes in their order of precedence; 0 if all are 0."""
-    code = next((code for code in PRECEDENCE if code in codes), 0)
-    if code:
+    """End the command with the exit code that wins."""
+    if code := first(*codes):
         raise typer.Exit(code)

@@ -19,6 +19,9 @@ from onboard.model import (
     scale_of,
 )
 
+#: How `via` begins where access comes with a team, a group or the organisation, all of which are read themselves.
+DERIVED = ("team ", "group ", "org base permission")
+
 
 class Severity(StrEnum):
     """How urgently somebody should look."""
@@ -88,9 +91,15 @@ def find(observed: Iterable[Observation], books: Books) -> tuple[Finding, ...]:
     """Every finding in what could be read, the gravest first; what couldn't be read yields none."""
     readings = [reading for observation in observed for reading in observation.readings.values()]
     known = [reading for reading in readings if reading.unknown is None]
-    found = [f for reading in known for holding in reading.holdings for f in _judge(holding, books)]
+    holdings = (holding for reading in known for holding in reading.holdings if not _derived(holding))
+    found = [finding for holding in holdings for finding in _judge(holding, books)]
     found += _missing({reading.resource: reading.holdings for reading in known}, books)
     return tuple(sorted(found, key=lambda f: (list(Severity).index(f.severity), f.kind, f.resource, f.handle)))
+
+
+def _derived(holding: Holding) -> bool:
+    """Whether it follows from another membership, which is judged where it stands, once."""
+    return holding.via.startswith(DERIVED)
 
 
 def _judge(holding: Holding, books: Books) -> Iterator[Finding]:
