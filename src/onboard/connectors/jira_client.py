@@ -175,14 +175,14 @@ class JiraClient:
             if len(bodies) < SEARCH_PAGE:
                 return found
 
-    def groups_of(self, user: User) -> list[str]:
-        """The names of the groups that a user is in."""
+    def groups_of(self, user: User) -> dict[str, dict[str, str]]:
+        """The names of the groups that a user is in, each with the query that names it."""
         if self.cloud:
             groups = self.read("list a user's groups", "user/groups", {"accountId": user.id}).body
-        else:
-            query = {"key": user.id, "expand": "groups"}
-            groups = self.read("list a user's groups", "user", query).body["groups"]["items"]
-        return [group["name"] for group in groups]
+            return {group["name"]: {"groupId": group["groupId"]} for group in groups}
+        query = {"key": user.id, "expand": "groups"}
+        groups = self.read("list a user's groups", "user", query).body["groups"]["items"]
+        return {group["name"]: {"groupname": group["name"]} for group in groups}
 
     def user(self, query: Mapping[str, str]) -> User | None:
         """One user, by `accountId` (Cloud), `key` or `username` (Data Center); None where there is none (404)."""

@@ -98,7 +98,7 @@ class _Search:
 
     @cached_property
     def _groups(self) -> list[str]:
-        return self._client.groups_of(self._user) if self._user else []
+        return list(self._client.groups_of(self._user)) if self._user else []
 
     def _holding(self, type_: str, name: str, level: str, via: str = "direct") -> Holding:
         resource, user = Resource(self._client.system, type_, name), self._user

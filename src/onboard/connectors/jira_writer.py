@@ -13,7 +13,7 @@ from onboard.connectors.http import Answer, documented, merged, side_by_side
 from onboard.connectors.jira_client import Deployment, JiraClient, User
 from onboard.connectors.jira_health import health
 from onboard.connectors.jira_schemes import Entry, entries
-from onboard.connectors.levers import Lever, pull
+from onboard.connectors.levers import Lever, pull_first, pull_together
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Kind, Receipt, Resource
 
@@ -68,9 +68,9 @@ class JiraWriter:
         with documented(self.system, f"revoke {resource}"):
             user = self._user(account)
             if user is None:
-                return Receipt("account gone", self._client.clock(), changed=False)
+                return self._gone()
             if resource.type == "group":
-                return self._leave(user, resource.name)
+                return self._leave(user, resource.name, self._client.group(resource.name))
             if resource.type == "permission-scheme":
                 return merged(self._drop_entries(user, resource.name, level), self._client.clock())
             return self._drop_role(user, resource.name, level)
@@ -86,12 +86,35 @@ class JiraWriter:
         lets it in. Tries all, then raises.
         """
         with documented(self.system, "cut off"):
-            user = self._user(account)
-        if user is None:
-            return [Receipt("account gone", self._client.clock(), changed=False)]
-        steps = (self._leave_groups, self._drop_roles, self._drop_entries)
-        each = steps if self._client.cloud else (self._deactivate, *steps)
-        return pull(self.system, [self._lever(partial(step, user)) for step in each])
+            user = self._at_once(account) if self._client.cloud else self._user(account)
+            if user is None:
+                return [self._gone()]
+            try:
+                return self._pull_all(user)
+            except SystemFailed:
+                if self._is_gone(account):
+                    return [self._gone()]
+                raise
+
+    def _is_gone(self, account: Account) -> bool:
+        """Whether it is sure that there is no such account; False where that can't be read."""
+        try:
+            return self._user(account) is None
+        except SystemFailed:
+            return False
+
+    def _at_once(self, account: Account) -> User | None:
+        """On Cloud a call takes the id as it is: nobody has to be looked up first."""
+        id_ = account.external_id
+        return User(id_, id_, id_, active=True, email=None) if id_ else self._user(account)
+
+    def _pull_all(self, user: User) -> list[Receipt]:
+        steps = [
+            self._lever(partial(step, user)) for step in (self._leave_groups, self._drop_roles, self._drop_entries)
+        ]
+        if self._client.cloud:
+            return pull_together(self.system, steps)
+        return pull_first(self.system, self._lever(partial(self._deactivate, user)), steps)
 
     def health(self) -> Health:
         """Whether Jira answers, as whom, and whether the token can change what it must and no more."""
@@ -102,14 +125,17 @@ class JiraWriter:
             raise SystemRefused(self.system, "the account isn't bound to a Jira user. Bind it by its handle first.")
         return self._client.by_id(account.external_id)
 
+    def _gone(self) -> Receipt:
+        return Receipt("account gone", self._client.clock(), changed=False)
+
     def _join(self, user: User, group: str) -> Receipt:
         query, doing = self._client.group(group), f"add to group {group}"
         body = {"accountId" if self._client.cloud else "name": user.name}
         answer = self._client.call(doing, "POST", "group/user", query, body, expect=_MAYBE_ALREADY)
         return self._settled(answer, doing, lambda: self._in_group(user, query))
 
-    def _leave(self, user: User, group: str) -> Receipt:
-        query, doing = self._client.group(group), f"remove from group {group}"
+    def _leave(self, user: User, group: str, query: dict[str, str]) -> Receipt:
+        doing = f"remove from group {group}"
         named = query | {"accountId" if self._client.cloud else "username": user.name}
         answer = self._client.call(doing, "DELETE", "group/user", named, expect=_MAYBE_ALREADY)
         return self._settled(answer, doing, lambda: not self._in_group(user, query))
@@ -155,18 +181,19 @@ class JiraWriter:
     def _leave_groups(self, user: User) -> Sequence[Receipt]:
         """Every group that the user is in now; where that can't be read, every group that there is."""
         try:
-            names = self._client.groups_of(user)
+            groups = self._client.groups_of(user)
         except SystemFailed:
-            names = list(self._client.groups())
-        return pull(self.system, [self._lever(partial(self._leave_one, user, name)) for name in names])
+            groups = self._client.groups()
+        levers = [self._lever(partial(self._leave_one, user, *group)) for group in groups.items()]
+        return pull_together(self.system, levers)
 
-    def _leave_one(self, user: User, group: str) -> Sequence[Receipt]:
-        return [self._leave(user, group)]
+    def _leave_one(self, user: User, group: str, query: dict[str, str]) -> Sequence[Receipt]:
+        return [self._leave(user, group, query)]
 
     def _drop_roles(self, user: User) -> Sequence[Receipt]:
         """Every role of every project that the user is in, and every one whose actors can't be read.
 
-        They are read several at a time, and taken one by one.
+        They are read several at a time, and taken so too.
         """
         projects = self._client.projects()
         listed = side_by_side(self._roles_of, projects)
@@ -181,7 +208,7 @@ class JiraWriter:
             self._lever(partial(self._drop_one, user, *role)) for role, has in zip(roles, held, strict=True) if has
         ]
         unlisted = [partial(_fail, found) for found in listed if isinstance(found, SystemFailed)]
-        return pull(self.system, [*levers, *unlisted])
+        return pull_together(self.system, [*levers, *unlisted])
 
     def _roles_of(self, project: str) -> dict[str, str] | SystemFailed:
         try:
@@ -206,7 +233,7 @@ class JiraWriter:
         """Take the user out of a scheme, or out of all: one entry for each permission."""
         found = [entry for each in entries(self._client).values() for entry in each if entry.user == user.id]
         mine = [entry for entry in found if scheme in (None, entry.scheme) and permission in (None, entry.permission)]
-        return pull(self.system, [self._lever(partial(self._drop_entry, user, entry)) for entry in mine])
+        return pull_together(self.system, [self._lever(partial(self._drop_entry, user, entry)) for entry in mine])
 
     def _drop_entry(self, user: User, entry: Entry) -> Sequence[Receipt]:
         doing = f"take a permission from {entry.scheme}"
@@ -220,7 +247,7 @@ class JiraWriter:
         with documented(self.system, "deactivate a user"):
             user = self._user(account)
             if user is None:
-                return Receipt("account gone", self._client.clock(), changed=False)
+                return self._gone()
             if self._client.cloud:
                 reason = "an Atlassian account is closed by its owner or its organisation. Take its groups instead."
                 raise SystemRefused(self.system, reason)

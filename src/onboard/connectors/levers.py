@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from onboard.connectors.base import Residue, Unverifiable
@@ -25,13 +26,34 @@ def pull(system: str, levers: Sequence[Lever]) -> list[Receipt]:
     Raises one failure after the last lever, where any failed: it names them all. It is a SystemRefused only where
     every answer was a definite no and nothing took effect, else a SystemFailed, uncertain where something may have.
     """
+    return _settled(system, [_pulled(lever) for lever in levers])
+
+
+def pull_together(system: str, levers: Iterable[Lever]) -> list[Receipt]:
+    """The same for levers that don't wait for each other: side by side, receipts in the levers' order."""
+    return _settled(system, side_by_side(_pulled, levers))
+
+
+def pull_first(system: str, first: Lever, others: Iterable[Lever]) -> list[Receipt]:
+    """The coarsest lever by itself, then the others side by side, whatever became of the first."""
+    return _settled(system, [_pulled(first), *side_by_side(_pulled, others)])
+
+
+def _pulled(lever: Lever) -> Sequence[Receipt] | SystemFailed:
+    try:
+        return lever()
+    except SystemFailed as failure:
+        return failure
+
+
+def _settled(system: str, ended: Iterable[Sequence[Receipt] | SystemFailed]) -> list[Receipt]:
     receipts: list[Receipt] = []
     failures: list[SystemFailed] = []
-    for lever in levers:
-        try:
-            receipts += lever()
-        except SystemFailed as failure:
-            failures.append(failure)
+    for each in ended:
+        if isinstance(each, SystemFailed):
+            failures.append(each)
+        else:
+            receipts += each
     if failures:
         raise _together(system, failures, any(receipt.changed for receipt in receipts))
     return receipts
@@ -48,20 +70,33 @@ def after(system: str, done: str) -> Iterator[None]:
         ) from None
 
 
-def gather(at: datetime, routes: Mapping[str, Route], unverifiable: Callable[[], Iterable[Unverifiable]]) -> Residue:
-    """What is found on the routes, read side by side; a route that fails keeps what it had found, and is unknown.
+def gather(at: datetime, routes: Mapping[str, Route], *unverifiable: Callable[[], Iterable[Unverifiable]]) -> Residue:
+    """What is found on the routes and told by `unverifiable`, all read side by side.
 
-    `unverifiable` is asked once the routes have been read. Raises nothing for what a system does.
+    A route that fails keeps what it had found, and is unknown. Raises nothing for what a system does.
     """
-    told = side_by_side(lambda name: _all_of(name, routes[name]), routes)
-    beyond, reason = _all_of("what can't be verified", unverifiable)
-    unknown = [(name, why) for name, (_, why) in zip(routes, told, strict=True) if why]
+    told: dict[str, tuple[list[Holding], str]] = {}
+    beyond: dict[int, tuple[list[Unverifiable], str]] = {}
+
+    def read(name: str) -> None:
+        told[name] = _all_of(name, routes[name])
+
+    def tell(number: int) -> None:
+        beyond[number] = _all_of("what can't be verified", unverifiable[number])
+
+    tasks = [*(partial(read, name) for name in routes), *(partial(tell, number) for number in range(len(unverifiable)))]
+    side_by_side(lambda task: task(), tasks)
+    found = [(name, *told[name]) for name in routes]
+    others = [beyond[number] for number in range(len(unverifiable))]
     return Residue(
         at,
-        routes=tuple(name for name, (_, why) in zip(routes, told, strict=True) if not why),
-        remaining=tuple(dict.fromkeys(holding for found, _ in told for holding in found)),
-        unverifiable=tuple(beyond),
-        unknown=(*unknown, *([("what can't be verified", reason)] if reason else [])),
+        routes=tuple(name for name, _, why in found if not why),
+        remaining=tuple(dict.fromkeys(holding for _, holdings, _ in found for holding in holdings)),
+        unverifiable=tuple(each for lines, _ in others for each in lines),
+        unknown=(
+            *((name, why) for name, _, why in found if why),
+            *(("what can't be verified", why) for _, why in others if why),
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from slack_sdk.web import SlackResponse
 
 from onboard.connectors.base import Health
 from onboard.connectors.http import Unreachable
-from onboard.connectors.levers import Lever, after, pull
+from onboard.connectors.levers import Lever, after, pull, pull_first, pull_together
 from onboard.connectors.slack_api import Channel, Clock, Slack, SlackPartly, SlackRefused, UserGroup, invisible
 from onboard.connectors.slack_health import writer_health
 from onboard.connectors.slack_routes import invitations, lacking, team_of
@@ -92,8 +92,9 @@ class SlackWriter:
         return resource.type == "usergroup"
 
     def cut_off(self, account: Account) -> Sequence[Receipt]:
-        """Deactivate the account and end its sessions, where an admin token is configured; take it out of user groups
-        and channels, and decline its accepted invitations to share a channel where the bot may list them.
+        """Deactivate the account, where an admin token is configured; then, side by side, end its sessions, take it out
+        of user groups and channels, and decline its accepted invitations to share a channel where the bot may list
+        them.
 
         User groups are written one by one, each right after it was read, without a lease: so hold theirs, or read
         them again afterwards. Raises as base.Writer says, after trying all.
@@ -101,14 +102,16 @@ class SlackWriter:
         user = account.external_id
         if user is None:
             return [self._already("no account")]
-        levers: list[Lever] = []
-        if self._admin:
-            levers.append(lambda: [self._deactivate(user)])
-        if admin := self._admin:
-            levers.append(lambda: [self._end_sessions(admin, user)])
-        levers += [lambda: self._leave_groups(user), lambda: self._leave_channels(user)]
-        levers.append(lambda: self._decline_all(account))
-        return pull(self.system, levers)
+        others: list[Lever] = [
+            lambda: self._leave_groups(user),
+            lambda: self._leave_channels(user),
+            lambda: self._decline_all(account),
+        ]
+        if self._admin is None:
+            return pull_together(self.system, others)
+        admin = self._admin
+        others.append(lambda: [self._end_sessions(admin, user)])
+        return pull_first(self.system, lambda: [self._deactivate(user)], others)
 
     def health(self) -> Health:
         """As base.Reader says, of the bot's token, and of the admin's and SCIM where they are configured."""
@@ -139,7 +142,9 @@ class SlackWriter:
             raise
 
     def _leave_channels(self, user: str) -> list[Receipt]:
-        return pull(self.system, [partial(self._kick_out, channel, user) for channel in self._channels_of(user)])
+        return pull_together(
+            self.system, [partial(self._kick_out, channel, user) for channel in self._channels_of(user)]
+        )
 
     def _kick_out(self, channel: Channel, user: str) -> list[Receipt]:
         return [self._kick(channel, user)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from functools import cached_property
+from threading import Lock
 
 from onboard.connectors.base import Residue, Unverifiable
 from onboard.connectors.levers import gather
@@ -41,7 +42,8 @@ def residue(vault: Vault, account: Account, login_mount: str, now: datetime) -> 
         "JWT and OIDC roles": search.roles,
         "users without an entity": search.users,
     }
-    return gather(now, routes, search.unverifiable)
+    beyond = (search.batch_tokens, search.ownerless, search.leases_of_engines, search.namesakes)
+    return gather(now, routes, *beyond)
 
 
 class _Search:
@@ -51,6 +53,7 @@ class _Search:
         """Raises SystemFailed where mounts or entity can't be read."""
         self._vault = vault
         self._account = account
+        self._scanning = Lock()
         self._mounts = list(vault.mounts().values())
         self._login = next((mount for mount in self._mounts if mount.path == login_mount.strip("/")), None)
         self._entity = self._found()
@@ -115,19 +118,28 @@ class _Search:
         if mount and has_user(self._vault, name, mount) and self._vault.entity_of(name, mount) is None:
             yield self._holding("login", mount.path, "enabled", "a user without an entity")
 
-    def unverifiable(self) -> Iterator[Unverifiable]:
-        """Batch tokens, tokens and leases that say nothing of whose they are, secrets that were read, namesakes."""
+    def batch_tokens(self) -> Iterator[Unverifiable]:
+        """They have no accessor. With the longest that the mounts of the account's logins let them live."""
         paths = [mount.path for mount in self._mounts if mount.type == "token" or self._names_on(mount)]
         shut = self._entity is None or self._entity.disabled
         why = "have no accessor, so they can't be listed or revoked"
         why += "; they are refused as long as the entity stays disabled or gone" if shut else ""
         yield self._living("batch tokens", why, [f"auth/{path}" for path in paths])
-        yield from _ownerless(self._scan)
+
+    def ownerless(self) -> Iterator[Unverifiable]:
+        """Tokens that belong to no entity: root's, and orphans, which say nothing of who made them."""
+        tokens = [token for token in self._scan.tokens if not token.entity]
+        lives = [token.ttl for token in tokens if token.ttl is not None]
+        if tokens:
+            end = max(lives) if len(lives) == len(tokens) else None
+            yield Unverifiable(f"{len(tokens)} tokens without an entity", "don't say who made them", end)
+
+    def leases_of_engines(self) -> Iterator[Unverifiable]:
+        """Of dynamic secrets; and what was read while it could be."""
+        yield Unverifiable("secrets already read", "stay known to whoever read them: change them", None)
         for engine in leasing(self._vault):
             why = "don't say whose token asked for them; those of revoked tokens are revoked with them"
             yield self._living(f"leases under {engine}", why, [engine])
-        yield Unverifiable("secrets already read", "stay known to whoever read them: change them", None)
-        yield from self._namesakes()
 
     def _living(self, what: str, why: str, mounts: list[str]) -> Unverifiable:
         """With the longest that what these mounts issue may live, where that can be read."""
@@ -136,7 +148,8 @@ class _Search:
         except SystemFailed:
             return Unverifiable(what, f"{why}; for how long can't be read", None)
 
-    def _namesakes(self) -> Iterator[Unverifiable]:
+    def namesakes(self) -> Iterator[Unverifiable]:
+        """Logins of other entities that have one of the account's names."""
         names = {name.lower() for mount in self._mounts for name in self._names_on(mount)}
         for entity, aliases in self._vault.aliases().items():
             for alias in aliases if entity != self._entity_id else ():
@@ -149,8 +162,14 @@ class _Search:
         own = self._entity.name_on(mount.accessor) if self._entity else None
         return {name for name in (own, self._account.handle if mount == self._login else None) if name}
 
-    @cached_property
+    @property
     def _scan(self) -> Scan:
+        """All live tokens; looked up once, though two routes ask for them."""
+        with self._scanning:
+            return self._scanned
+
+    @cached_property
+    def _scanned(self) -> Scan:
         return scan(self._vault)
 
     @property
@@ -160,12 +179,3 @@ class _Search:
     def _holding(self, type_: str, name: str, level: str, via: str = "direct") -> Holding:
         resource = Resource(self._vault.system, type_, name)
         return Holding(self._entity_id or self._account.handle, self._account.handle, resource, level, via=via)
-
-
-def _ownerless(found: Scan) -> Iterable[Unverifiable]:
-    """Tokens that belong to no entity: root's, and orphans, which say nothing of who made them."""
-    tokens = [token for token in found.tokens if not token.entity]
-    lives = [token.ttl for token in tokens if token.ttl is not None]
-    if tokens:
-        end: timedelta | None = max(lives) if len(lives) == len(tokens) else None
-        yield Unverifiable(f"{len(tokens)} tokens without an entity", "don't say who made them", end)

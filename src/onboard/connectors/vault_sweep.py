@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from onboard.connectors.levers import Lever, pull
+from onboard.connectors.levers import Lever, pull_together
 from onboard.connectors.vault_api import Answer, Clock, Entity, Vault
 from onboard.connectors.vault_tokens import (
     SecretId,
@@ -52,7 +52,7 @@ class Sweeper:
         levers: list[Lever] = [partial(self._end_token, token.accessor) for token in mine]
         if found.broken:
             levers += [partial(self.login_leases, entity) if entity else list, partial(_fail, found.broken)]
-        ended = pull(self._vault.system, levers)
+        ended = pull_together(self._vault.system, levers)
         return Sweep(sum(receipt.changed for receipt in ended), found.unreadable)
 
     def token(self, entity_id: str, entity: Entity | None, name: str) -> Sweep:
@@ -62,13 +62,13 @@ class Sweeper:
     def secret_ids(self, entity: Entity, name: str | None = None) -> list[Receipt]:
         """Destroy the secret ids of the AppRole roles that the entity logs in by, or the one of that name."""
         found = [each for each in secret_ids(self._vault, entity) if name in (None, each.name)]
-        return pull(self._vault.system, [partial(self._destroy, each) for each in found])
+        return pull_together(self._vault.system, [partial(self._destroy, each) for each in found])
 
     def login_leases(self, entity: Entity, path: str | None = None) -> list[Receipt]:
         """Revoke the leases of the entity's logins, on all mounts or on `auth/MOUNT/login`, and wait for it."""
         named = ((alias, login_prefix(self._vault, alias.name, alias.mount)) for alias in entity.aliases)
         prefixes = [at for alias, at in named if at and path in (None, f"auth/{alias.mount.path}/login")]
-        return pull(self._vault.system, [partial(self._revoke_prefix, prefix) for prefix in prefixes])
+        return pull_together(self._vault.system, [partial(self._revoke_prefix, prefix) for prefix in prefixes])
 
     def _end_token(self, accessor: str) -> list[Receipt]:
         answer = self._vault.send("revoke a token", lambda c: c.auth.token.revoke_accessor(accessor))

@@ -152,7 +152,7 @@ def leasing(vault: Vault) -> list[str]:
 
 def longest(vault: Vault, mounts: Iterable[str]) -> timedelta | None:
     """The longest that anything issued by these mounts can live (GET sys/mounts/…/tune); None where nothing ends it."""
-    told = [_get(vault, "read a mount's limits", f"sys/mounts/{mount}/tune") for mount in mounts]
+    told = side_by_side(lambda mount: _get(vault, "read a mount's limits", f"sys/mounts/{mount}/tune"), mounts)
     found = [int(each["max_lease_ttl"]) for each in told if each.get("max_lease_ttl")]
     return timedelta(seconds=max(found)) if found else None
 

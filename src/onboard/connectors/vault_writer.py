@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from onboard.connectors.base import Health
 from onboard.connectors.http import merged
-from onboard.connectors.levers import Lever, after, pull
+from onboard.connectors.levers import Lever, after, pull_first, pull_together
 from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Vault
 from onboard.connectors.vault_health import writer_health
 from onboard.connectors.vault_sweep import Sweeper
@@ -84,8 +84,8 @@ class VaultWriter:
         return resource.type == "group"
 
     def cut_off(self, account: Account) -> Sequence[Receipt]:
-        """Disable the entity, revoke its tokens, take its policies, groups and secret ids; found by its alias where its
-        id is gone.
+        """Disable the entity; then, side by side, revoke its tokens, take its policies, groups and secret ids. It is
+        found by its alias where its id is gone.
 
         Groups are written one by one, each right after it was read, without a lease: so hold theirs, or read them
         again afterwards. What an identity provider puts it in stays. Raises as base.Writer says, after trying all.
@@ -93,14 +93,13 @@ class VaultWriter:
         entity_id, entity = self._target(account)
         if entity_id is None:
             return [self._already(_ABSENT)]
-        levers: list[Lever] = [
-            lambda: [self._done(self._set_disabled(entity_id, disabled=True))],
+        others: list[Lever] = [
             lambda: [self._already(str(self._sweeper.tokens(entity_id, entity)))],
             lambda: [self._drop_policies(entity_id, entity)],
             lambda: self._leave_all(entity_id, entity),
             lambda: self._sweeper.secret_ids(entity) if entity else [],
         ]
-        return pull(self.system, levers)
+        return pull_first(self.system, lambda: [self._done(self._set_disabled(entity_id, disabled=True))], others)
 
     def health(self) -> Health:
         """As base.Reader says; rights by `sys/capabilities-self`."""
@@ -198,7 +197,7 @@ class VaultWriter:
     def _leave_all(self, entity_id: str, entity: Entity | None) -> list[Receipt]:
         """Out of the groups that the entity is in; out of all where it couldn't be read."""
         groups = entity.groups if entity else list(self._vault.groups())
-        return pull(self.system, [partial(self._leave_one, group, entity_id) for group in groups])
+        return pull_together(self.system, [partial(self._leave_one, group, entity_id) for group in groups])
 
     def _leave_one(self, group_id: str, entity_id: str) -> list[Receipt]:
         group = self._vault.group(group_id)
