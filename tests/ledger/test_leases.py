@@ -130,7 +130,7 @@ def test_what_a_process_of_this_machine_left_behind_is_free_at_once(leases: Leas
         lease.check()
 
 
-@pytest.mark.parametrize("owner", [owner_here(), "elsewhere:1", "one"])
+@pytest.mark.parametrize("owner", [owner_here(), "elsewhere:1", "one"], ids=["here", "elsewhere", "nameless"])
 def test_what_a_live_process_or_one_on_another_machine_holds_is_waited_for(leases: Leases, owner: str) -> None:
     with (
         leases.hold(["a"], owner, ttl=90, wait=0),
