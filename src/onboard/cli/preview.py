@@ -21,7 +21,10 @@ def before_offboarding(services: Services, person: str, engagement: str | None) 
 
     found = held_by(services, person)
     name = context.name(services, person)
-    held = [one for one in found.held if engagement is None or _rests_on(one, engagement)]
+    direct = [
+        one for one in found.held if one.holding.via == "direct"
+    ]  # the rest follows from these and goes with them
+    held = [one for one in direct if engagement is None or _rests_on(one, engagement)]
     what = f"what {engagement} gave" if engagement else "everything, whoever granted it"
     output.say(f"Takes from {name} {what}: {output.count(len(held), 'right')} now.", stderr=True)
     output.table(_rows(held), stderr=True)

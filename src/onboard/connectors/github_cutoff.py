@@ -14,7 +14,7 @@ from onboard.connectors.github_levers import Levers, email_of
 from onboard.connectors.github_rest import GitHubRest
 from onboard.connectors.github_routes import CREDENTIAL, ORG_ROLE, TOKEN, TOKEN_REQUEST, GitHubRoutes, Line
 from onboard.connectors.http import documented, side_by_side
-from onboard.connectors.levers import Lever, pull
+from onboard.connectors.levers import Lever, pull, pull_together
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Receipt, Resource
 
@@ -88,7 +88,9 @@ class CutOff:
         """Delete the account's invitation to each repository, and leave each where GitHub didn't end all at once."""
         if not self._all_left:
             leave = partial(self._levers.leave_repo, self._account, self._login)
-            return self._pull([partial(leave, path) for path in self._repo_paths])
+            return pull_together(
+                self._client.system, [self._checked(partial(leave, path)) for path in self._repo_paths]
+            )
         offers = self._each(
             self._repo_paths, lambda path: [(path, o) for o in self._levers.offers(self._account, path)]
         )
@@ -160,7 +162,10 @@ class CutOff:
         return _Found([item for items, _ in told for item in items], [lever for _, failed in told for lever in failed])
 
     def _pull(self, levers: Iterable[Lever]) -> list[Receipt]:
-        return pull(self._client.system, [partial(self._documented, lever) for lever in levers])
+        return pull(self._client.system, [self._checked(lever) for lever in levers])
+
+    def _checked(self, lever: Lever) -> Lever:
+        return partial(self._documented, lever)
 
     def _documented(self, lever: Lever) -> Sequence[Receipt]:
         with documented(self._client.system, "cut off"):
