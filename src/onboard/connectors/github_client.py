@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from requests.utils import parse_header_links
 
 from onboard.connectors.base import TIMEOUT
 from onboard.connectors.github_app import AppInstallation, InstallationAuth
+from onboard.connectors.github_pace import Pace, is_limited, unhurried
 from onboard.connectors.http import (
     Answer,
     PerThread,
@@ -98,6 +100,7 @@ class GitHubClient:
         self.is_app = isinstance(credential, AppInstallation)
         auth = self._authentication(base_url, credential)
         self._sdk = PerThread(lambda: _connect(base_url, auth))
+        self._pace = Pace(time.monotonic, time.sleep) if is_limited(base_url) else unhurried
 
     def call(
         self,
@@ -114,6 +117,7 @@ class GitHubClient:
         """
         with read_only() if verb == "GET" else nullcontext():
             sdk = self._sdk()
+            self._pace(verb, path)
             with transport(self.system, doing):
                 status, headers, text = sdk.github.requester.requestJson(
                     verb, path, parameters=dict(query or {}), input=body, cnx=sdk.connection
