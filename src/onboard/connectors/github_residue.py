@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from onboard.connectors import github_holdings as holdings
 from onboard.connectors.base import Residue, Unverifiable
@@ -14,9 +15,9 @@ from onboard.connectors.github_rotation import Rotation
 from onboard.connectors.github_routes import BLOCKED, ROUTES, GitHubRoutes
 from onboard.connectors.github_sweep import Sweep
 from onboard.connectors.github_told import Listed, Repo
-from onboard.connectors.http import side_by_side
+from onboard.connectors.http import Rejected, side_by_side
 from onboard.connectors.levers import Route, gather
-from onboard.errors import SystemFailed
+from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Holding, HoldingState
 
 #: What GitHub shows to nobody but its holder. None of it opens anything private once the account is in nothing.
@@ -47,7 +48,7 @@ def residue(client: GitHubClient, account: Account) -> Residue:
         return gather(at, {"organisation invitations": lambda: look.invitations(email)}, lambda: UNVERIFIABLE)
     if login is None:
         return Residue(at, ("the account",), unverifiable=(*UNVERIFIABLE, _ORPHANS))
-    return gather(at, look.routes(login), lambda: UNVERIFIABLE)
+    return look.beyond(gather(at, look.routes(login), lambda: UNVERIFIABLE))
 
 
 class _Look:
@@ -59,6 +60,7 @@ class _Look:
         self._graph = GitHubGraph(client)
         self._rest = GitHubRest(client)
         self._routes = GitHubRoutes(client)
+        self._lacking: set[str] = set()
         self._sweep = Sweep(client, Rotation(), None)
         self._names = Names(client.system, client.org, {login: external_id} if login else {})
 
@@ -72,6 +74,12 @@ class _Look:
             "repository invitations": self._offers,
             **{route: lambda route=route: self._lines(route, login) for route in ROUTES if route != BLOCKED},  # type: ignore[misc]
         }
+
+    def beyond(self, found: Residue) -> Residue:
+        """The same, where what the plan or the credential doesn't have counts as unverifiable, not as unread."""
+        lacking = tuple(Unverifiable(name, reason) for name, reason in found.unknown if name in self._lacking)
+        unknown = tuple(each for each in found.unknown if each[0] not in self._lacking)
+        return replace(found, unknown=unknown, unverifiable=(*found.unverifiable, *lacking))
 
     def invitations(self, to: str) -> Iterator[Holding]:
         """Pending invitations to the organisation, by login or address. A failed one gives nothing: it is left out."""
@@ -112,7 +120,14 @@ class _Look:
             yield from self._mine(holdings.of_repo(self._names, Repo(name), Listed(self._at, offers=tuple(offers))))
 
     def _lines(self, route: str, login: str) -> Iterator[Holding]:
-        yield from self._mine(line.holding(self._names) for line in self._routes.lines(route, login))
+        try:
+            lines = self._routes.lines(route, login)
+        except Rejected:
+            raise
+        except SystemRefused:
+            self._lacking.add(route)
+            raise
+        yield from self._mine(line.holding(self._names) for line in lines)
 
     def _mine(self, found: Iterable[Holding]) -> Iterator[Holding]:
         yield from (holding for holding in found if holding.account == self._id)
