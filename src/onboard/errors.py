@@ -82,9 +82,7 @@ class SystemFailed(OnboardError):
 
     exit_code = 5
 
-    def __init__(
-        self, system: str, reason: str, *, uncertain: bool = False, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, system: str, reason: str, *, uncertain: bool = False, retry_after: float | None = None) -> None:
         self.system = system
         self.reason = reason
         self.uncertain = uncertain

@@ -68,6 +68,14 @@ def vault_token() -> SecretStr | None:
     return SecretStr(token) if token else None
 
 
+def caller() -> Actor:
+    """Who types, for commands that need no system otherwise; with a Vault login it is looked up."""
+    if vault_token() is None:
+        return OPERATOR
+    with services() as opened:
+        return actor(opened)
+
+
 def actor(services: Services) -> Actor:
     """Who types, where no approval is needed: the person of their Vault login, else the operator whom no login named.
 

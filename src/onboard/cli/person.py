@@ -72,6 +72,7 @@ def change(
         who = render.resolve(ledger.people, person)
         old = ledger.people.get(who)
         ledger.people.update(who, Profile(name or old.name, email or old.email, {**old.handles, **handles}))
+        _note_handles(ledger, who, handles)
     output.say(f"Changed {name or old.name} ({render.short(who)}).")
 
 
@@ -114,6 +115,8 @@ def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> tuple[dict[str, str]
     _enter(ledger, new)
     for person, profile in changed.items():
         ledger.people.update(person, profile)
+        before = kept[person].handles
+        _note_handles(ledger, person, {s: h for s, h in profile.handles.items() if before.get(s) != h})
     return (
         {person: profile.name for person, profile in new.items()},
         len(changed),
@@ -144,6 +147,15 @@ def _enter(ledger: Ledger, profiles: Mapping[str, Profile]) -> None:
     facts = [records.person_added(person) for person in profiles]
     if facts:
         ledger.journal.append_many(facts, actor=OPERATOR, at=context.clock())
+
+
+def _note_handles(ledger: Ledger, person: str, handles: Mapping[str, str]) -> None:
+    """Put on record that handles were given anew, and by whom: a Vault handle says who may approve as whom."""
+    from onboard.ledger import records
+
+    facts = [records.handle_changed(person, system) for system in sorted(handles)]
+    if facts:
+        ledger.journal.append_many(facts, actor=context.caller(), at=context.clock())
 
 
 def _unrecorded(ledger: Ledger, profile: Profile) -> str | None:

@@ -50,7 +50,8 @@ class View:
         for part in self.report.open:
             self._show_open(part)
         if self.report.certificate:
-            _show_certificate(self.report.certificate, self.report.plan.observed)
+            gone = all(self.register.left(person) is not None for person in self.report.plan.people)
+            _show_certificate(self.report.certificate, self.report.plan.observed, gone=gone)
         if self.gate is not None and not self.report.waiting and not self.report.open:
             prose(f"The next phase waits for {', '.join(self.gate)}" if self.gate else "The next phase may begin")
         if self.report.failed:
@@ -162,13 +163,14 @@ def systems_read(observed: Iterable[Observation]) -> str:
     return f"{of}{count(len(all_of_them), 'system')} read"
 
 
-def _show_certificate(certificate: Certificate, observed: Mapping[str, Observation]) -> None:
+def _show_certificate(certificate: Certificate, observed: Mapping[str, Observation], *, gone: bool) -> None:
     held, invited = len(certificate.held), len(certificate.invited)
     if held or invited:
         pending = f", {invited} invited and not yet accepted" if invited else ""
         say(f"  Read back: {held} held{pending}")
     elif not certificate.remaining and not certificate.unknown:
-        say(f"  Read back on {', '.join(sorted(observed))}: nothing is held any more")
+        left = "nothing is held any more" if gone else "nothing that onboard gave is left"
+        say(f"  Read back on {', '.join(sorted(observed))}: {left}")
     for unknown in certificate.unknown:
         prose(f"Not verified: {unknown.resource} ({unknown.reason})")
     for change in certificate.remaining:

@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,12 +114,24 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int = WORK
     todo = list(items)
     if len(todo) < 2:
         return [work(item) for item in todo]
+    failed = threading.Event()
+
+    def unless_failed(item: T) -> R:
+        if failed.is_set():
+            raise CancelledError
+        try:
+            return work(item)
+        except BaseException:
+            failed.set()
+            raise
+
     with ThreadPoolExecutor(min(workers, len(todo)), thread_name_prefix="onboard-read") as pool:
-        futures = [pool.submit(contextvars.copy_context().run, work, item) for item in todo]
+        futures = [pool.submit(contextvars.copy_context().run, unless_failed, item) for item in todo]
         wait(futures, return_when=FIRST_EXCEPTION)
         ended = [future for future in futures if not future.cancel()]
     for future in ended:
-        if failure := future.exception():
+        failure = future.exception()
+        if failure is not None and not isinstance(failure, CancelledError):
             raise failure
     return [future.result() for future in futures]
 

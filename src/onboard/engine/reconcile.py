@@ -156,7 +156,9 @@ def _untouchable(
 
     def untouchable(account: Account) -> bool:
         key = (account.system, account.external_id)
-        return protected(account) or key in owners or (account.system in untold and key not in outsourced)
+        seen = observed[account.system].accounts.get(account.external_id or "") if account.system in observed else None
+        named = protected(account) or (seen is not None and protected(seen))
+        return named or key in owners or (account.system in untold and key not in outsourced)
 
     return untouchable
 

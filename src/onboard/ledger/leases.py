@@ -113,7 +113,8 @@ class Leases:
             rows = _rows(connection, keys)
         held = [row for row in rows.values() if row.owner]
         who = "; ".join(f"{row.key} is held by {row.owner} until {_time(row.expires)} at the latest" for row in held)
-        return f"{who or ', '.join(keys) + ' was held by another worker'}. Run this again then; nothing was changed."
+        who = who or f"{', '.join(keys)} was held by another worker"
+        return f"{who}. Run this again then; what is on record already stays."
 
 
 def owner_here() -> str:

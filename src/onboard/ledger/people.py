@@ -24,8 +24,12 @@ from onboard.ledger.database import Database
 from onboard.ledger.tables import ledger_keys, person_data, person_index, person_keys
 
 PROFILE = "profile"
+#: Letters of a name's word that may stand for it: fewer would name people by accident.
+SHORTEST_NAME = 3
 #: What counts as an e-mail address: something, an @, and a domain. Whether it exists only a message can tell.
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+#: What could forge a line, or colour or turn round what is shown: control characters and changes of direction.
+_HIDDEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
 _ID_PREFIX = re.compile(r"(?:p-)?([0-9a-f]{4,32})")
 
 
@@ -104,7 +108,8 @@ class People:
         """The people that a typed text may mean, sorted: none, the one, or several to choose from.
 
         An id or its beginning (at least 4 digits, with or without `p-`), a whole name, e-mail address or handle; where
-        none of these fits, a part of the name. Case doesn't matter. With `among`, only these ids are looked at.
+        none of these fits, the beginning (at least 3 letters) of one of the name's words. Case doesn't matter. With
+        `among`, only these ids are looked at.
         """
         wanted = text.strip().casefold()
         profiles = self.all()
@@ -113,9 +118,9 @@ class People:
         prefix = _ID_PREFIX.fullmatch(wanted)
         exact = {person for person in ids if prefix and person.startswith(f"p-{prefix[1]}")}
         exact |= {person for person, profile in known.items() if wanted in _whole(profile)}
-        return sorted(exact) or sorted(
-            p for p, profile in known.items() if wanted and wanted in profile.name.casefold()
-        )
+        if exact or len(wanted) < SHORTEST_NAME:
+            return sorted(exact)
+        return sorted(p for p, profile in known.items() if f" {wanted}" in f" {profile.name.casefold()}")
 
     def bind(self, account: str, person: str, system: str, external_id: str | None, handle: str) -> None:
         """Keep what an account id stands for. Repeating it may add the immutable id, or follow a renamed handle.
@@ -243,6 +248,9 @@ def _lacking(profile: Profile) -> list[str]:
     problems = [] if profile.name.strip() else ["A person needs a name."]
     if not EMAIL.fullmatch(profile.email):
         problems.append(f"{profile.email!r} is no e-mail address; expected one like ada@example.com.")
+    texts = [profile.name, profile.email, *profile.handles.values()]
+    if any(_HIDDEN.search(text) for text in texts):
+        problems.append("A name, address or handle holds a control character, such as a line break; leave it out.")
     empty = [system for system, handle in profile.handles.items() if not handle.strip()]
     return [*problems, *(f"The handle on {system} is empty; leave it out instead." for system in empty)]
 

@@ -33,6 +33,7 @@ STRUCTURAL = frozenset(
     {
         "person_added",
         "account_bound",
+        "handle_changed",
         "vendor_loaded",
         "engagement_loaded",
         "started",
@@ -115,6 +116,11 @@ def person_added(person: str) -> Record:
 def account_bound(person: str, account: str, system: str, proof: str) -> Record:
     """This account on this system is this person's, shown by `proof` (a word, such as "claimed")."""
     return _fact("account_bound", person=person, account=account, system=system, proof=proof)
+
+
+def handle_changed(person: str, system: str) -> Record:
+    """Another handle on this system was entered for a person, or the one there was confirmed."""
+    return _fact("handle_changed", person=person, system=system)
 
 
 def vendor_loaded(vendor: Vendor) -> Record:

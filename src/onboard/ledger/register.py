@@ -141,6 +141,11 @@ class Register:
                 bound[account] = self._facts.bindings[account]
         return tuple(bound.values())
 
+    def handle_change(self, person: str, system: str) -> FactRecord | None:
+        """The last time that a person's handle on a system was changed after they were entered; None for never."""
+        changes = [r for r in self._facts.by_person.get(person, ()) if r.name == "handle_changed"]
+        return next((r for r in reversed(changes) if r.detail["system"] == system), None)
+
     def binding_of(self, account: str) -> Binding | None:
         """Whose an account is."""
         return self._facts.bindings.get(account)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from onboard.errors import BadInput, SystemFailed
 from onboard.ledger import Register, records
 from onboard.lifecycle.standing import Unbound, note
-from onboard.model import Actor, Kind, new_account_id
+from onboard.model import Account, Actor, Kind, new_account_id
 from onboard.wiring import Services
 
 #: How a binding was shown to be the person's: somebody who entered them said so.
 CLAIMED = "claimed"
+
+
+def resolved(services: Services, account: Account) -> Account:
+    """The account with the id that its handle answers to by now, where it was bound before it came into being."""
+    if account.external_id is not None or account.system not in services.readers:
+        return account
+    try:
+        found = services.readers[account.system].find_account(account.handle)
+    except SystemFailed:
+        return account
+    return replace(account, external_id=found.external_id) if found else account
 
 
 def bind(services: Services, register: Register, person: str, actor: Actor) -> Unbound:

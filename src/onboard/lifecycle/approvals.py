@@ -34,7 +34,26 @@ def authenticate(services: Services, token: SecretStr | None) -> Actor:
             "Your Vault login is known to Vault but to nobody here. Enter yourself first:"
             f" onboard person add NAME --email E-MAIL --{system} USERNAME. Nothing was changed."
         )
-    return Actor(people.account(account).person, VAULT_LOGIN)
+    person = people.account(account).person
+    _require_own_handle(register_of(services), person, system)
+    return Actor(person, VAULT_LOGIN)
+
+
+def _require_own_handle(register: Register, person: str, system: str) -> None:
+    """Raises NotAuthorised where the handle behind a login was changed by somebody whom no login had named.
+
+    Else whoever may type commands could give an approver's name to their own login.
+    """
+    change = register.handle_change(person, system)
+    if change is None:
+        return
+    by = change.actor
+    if by.authenticated_by != VAULT_LOGIN or register.assignments(by.id):
+        raise NotAuthorised(
+            f"Your {system} handle was changed on {change.at:%Y-%m-%d} by somebody without a login, so it doesn't show"
+            f" who you are. Have a colleague of the company confirm it, logged in to Vault:"
+            f" onboard person set {person[:10]} --{system} USERNAME. Nothing was changed."
+        )
 
 
 def _bound_now(services: Services, system: str, entity: str) -> str | None:
@@ -58,6 +77,10 @@ def capacities(register: Register, proposal: Proposal, actor: Actor) -> tuple[st
     if register.vendors_of(actor.id) & register.vendors_of(proposal.person):
         raise NotAuthorised(
             f"Nobody approves for their own vendor: plan {short} is about a colleague. Nothing was changed."
+        )
+    if register.vendors_of(actor.id) or register.assignments(actor.id):
+        raise NotAuthorised(
+            "Only the company's own people approve: you work, or worked, for a vendor. Nothing was changed."
         )
     if register.left(actor.id) is not None:
         raise NotAuthorised("You are recorded as having left, so you approve nothing. Nothing was changed.")

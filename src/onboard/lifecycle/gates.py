@@ -10,9 +10,16 @@ from onboard.model import Actor, Assignment, Phase
 from onboard.wiring import Services
 
 
-def assignment_of(register: Register, person: str, engagement: str | None = None) -> Assignment:
-    """The person's assignment in that engagement, or the only live one. Raises BadInput for none or several."""
-    live = [a for a in register.assignments(person) if not a.ended and engagement in (None, a.engagement)]
+def assignment_of(register: Register, person: str, engagement: str | None = None, *, anew: bool = False) -> Assignment:
+    """The person's assignment in that engagement, or the only live one. Raises BadInput for none or several.
+
+    With `anew` also one that the person left while its manifest goes on naming them: they may begin there again.
+    """
+    live = [
+        a
+        for a in register.assignments(person)
+        if engagement in (None, a.engagement) and (not a.ended or (anew and _named(register, a)))
+    ]
     if len(live) == 1:
         return live[0]
     if live:
@@ -22,6 +29,13 @@ def assignment_of(register: Register, person: str, engagement: str | None = None
     raise BadInput.one(
         f"This person isn't assigned {where}. Add them to its manifest, then: onboard engagement load FILE"
     )
+
+
+def _named(register: Register, assignment: Assignment) -> bool:
+    """Whether the engagement's manifest names the person, and nothing but their own leaving ended it."""
+    gone = register.left(assignment.person)
+    staffing = register.engagements[assignment.engagement].staffing
+    return any(line.person == assignment.person for line in staffing) and (gone is None or gone.name == "left")
 
 
 def missing_facts(services: Services, register: Register, assignment: Assignment) -> tuple[str, ...]:
@@ -49,10 +63,10 @@ def enter(services: Services, person: str, engagement: str | None, phase: Phase,
     phase would be skipped.
     """
     register = register_of(services)
-    assignment = assignment_of(register, person, engagement)
+    assignment = assignment_of(register, person, engagement, anew=phase is Phase.DISCOVERY)
     if assignment.phase is None and phase is not Phase.DISCOVERY:
         raise BadInput.one(f"Nobody has started this person. Next: onboard start {person[:10]}")
-    if assignment.phase is None:
+    if assignment.phase is None or assignment.ended:
         started = records.started(person, assignment.engagement, assignment.role)
         note(services, started, actor)
     elif not assignment.phase.reaches(phase):

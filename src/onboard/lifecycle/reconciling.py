@@ -16,9 +16,10 @@ from onboard.engine.perform import Outcome, Tools
 from onboard.engine.plan import Authority, Change, Part, Plan
 from onboard.engine.reconcile import Certificate, apply, complete, verify
 from onboard.engine.settle import settle
-from onboard.errors import Refused, StalePlan
-from onboard.ledger import Proposal, Record, Register, owner_here, records
+from onboard.errors import Refused, StalePlan, Waiting
+from onboard.ledger import Lease, Proposal, Record, Register, owner_here, records
 from onboard.ledger.records import Result
+from onboard.ledger.register import TURNS
 from onboard.lifecycle.proposing import alone, authorised, counts, look, proposed, subjects_of
 from onboard.lifecycle.standing import note, register_of, subject_of, waiting_for
 from onboard.model import Actor, Grant
@@ -104,7 +105,8 @@ def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest
         removed, faults = work.apply(removals)
         held = _held(found, removals, removed)
         grants, refusal = _granting(register, found, digest)
-        granted, more = work.apply([part for part in grants if part.person not in held])
+        giving = replace(work, check=lambda: _unturned(services, register, people, lease))
+        granted, more = giving.apply([part for part in grants if part.person not in held])
         faults += more
         waiting = [(p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)]
         report = Report(found, removed, granted, waiting=tuple(waiting), held=held)
@@ -113,6 +115,15 @@ def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest
     for error in (*faults, *refusal):
         raise error
     return report
+
+
+def _unturned(services: Services, register: Register, people: Collection[str], lease: Lease) -> None:
+    """Raises Waiting where the lease is lost, or somebody has left or moved since: then nothing more is granted."""
+    lease.check()
+    for entry in services.ledger.journal.entries(after=register.seq, kinds={"fact"}):
+        if entry.subject in people and entry.body["name"] in TURNS:
+            turn = str(entry.body["name"]).replace("_", " ")
+            raise Waiting(f"{turn} was recorded while this ran, so nothing more was granted. Look again: onboard plan")
 
 
 def _free(register: Register, part: Part) -> Part:

@@ -9,7 +9,7 @@ from onboard.engine.diff import Subject
 from onboard.engine.plan import Change, Hazard, Need
 from onboard.engine.reconcile import Limits, Rules
 from onboard.ledger import Entry, Record, Register
-from onboard.model import Account, AccountKind, Actor, Classification, Engagement, Grant, Resource
+from onboard.model import Account, AccountKind, Actor, Classification, Engagement, Grant, Kind, Resource
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import check
 from onboard.wiring import Services
@@ -130,7 +130,7 @@ def subject_of(services: Services, register: Register, person: str, unbound: Unb
         former=tuple(account for account in accounts if account is not current[account.system]),
         leaving=register.left(person) is not None,
         outsourced=bool(register.assignments(person)),
-        because=_because(register, person),
+        because=_because(services, register, person),
         missing=unbound.missing if unbound else {},
         unclear=unbound.unclear if unbound else {},
     )
@@ -141,11 +141,14 @@ def _identity(services: Services, account: str) -> tuple[str | None, str]:
     return external_id, handle
 
 
-def _because(register: Register, person: str) -> str:
+def _because(services: Services, register: Register, person: str) -> str:
     """The fact that explains what a person loses now, in a few words."""
     left = register.left(person)
     if left is not None:
         return f"{left.name.replace('_', ' ')} on {left.at:%Y-%m-%d %H:%M} UTC"
+    lacking = waiting_for(services, register, person)
+    if lacking:
+        return f"{' and '.join(lacking)}: lapsed, or not on record"
     removal = register.last_removal(person)
     if removal is not None:
         return f"{removal.name.replace('_', ' ')} on {removal.at:%Y-%m-%d %H:%M} UTC"
@@ -159,10 +162,15 @@ def limits_of(services: Services) -> Limits:
 
 
 def protected_by(services: Services, account: Account) -> bool:
-    """Whether the settings name this account, by handle or immutable id, as never to be changed."""
+    """Whether the settings name this account, by handle or immutable id, as never to be changed.
+
+    What a Jira account that nobody has bound shows is a display name, which everybody gives themselves: it protects
+    nothing.
+    """
     system = services.settings.systems.get(account.system)
     names = {name.lower() for name in system.protected} if system else set()
-    return account.handle.lower() in names or (account.external_id or "").lower() in names
+    shown = system is not None and system.kind is Kind.JIRA and not account.id
+    return (not shown and account.handle.lower() in names) or (account.external_id or "").lower() in names
 
 
 def waiting_for(services: Services, register: Register, person: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from onboard.connectors.base import Scope
 from onboard.engine.parallel import each
 from onboard.ledger import Register, records
+from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
 from onboard.review.findings import Books, Bound, Finding, find
@@ -91,7 +92,7 @@ def _bound(services: Services, register: Register) -> dict[tuple[str, str], Boun
 
 
 def _accounts(services: Services, register: Register, person: str) -> tuple[Account, ...]:
-    return subject_of(services, register, person).everything
+    return tuple(resolved(services, account) for account in subject_of(services, register, person).everything)
 
 
 def _unknown(observed: list[Observation]) -> list[tuple[str, str]]:

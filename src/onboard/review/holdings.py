@@ -12,6 +12,7 @@ from onboard.errors import BadInput
 from onboard.ledger import Register
 from onboard.ledger.effects import Intended
 from onboard.ledger.register import Episode
+from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.standing import register_of, rules_of, subject_of
 from onboard.model import Fact, Grant, Holding, Resource, scale_of
 from onboard.policy.desired import why_not
@@ -38,7 +39,8 @@ class Holdings:
 def held_by(services: Services, person: str) -> Holdings:
     """Everything that a person's accounts hold, on every resource of every system."""
     register = register_of(services)
-    accounts = {(a.system, a.external_id) for a in subject_of(services, register, person).everything}
+    known = [resolved(services, a) for a in subject_of(services, register, person).everything]
+    accounts = {(a.system, a.external_id) for a in known}
     systems = sorted({system for system, _ in accounts} & services.readers.keys())
     observed = each(lambda system: services.readers[system].read(Scope(None)), systems)
     wanted = rules_of(services, register).desired([person])
@@ -112,7 +114,8 @@ def explain(services: Services, person: str, resource: Resource) -> Explanation:
     if resource not in services.policy.resources:
         raise BadInput.one(f"{resource} is not declared in resources.yaml. Resources: onboard policy check --json")
     today: date = services.clock().date()
-    ids = {a.external_id for a in subject_of(services, register, person).everything if a.system == resource.system}
+    theirs = [a for a in subject_of(services, register, person).everything if a.system == resource.system]
+    ids = {resolved(services, account).external_id for account in theirs}
     reading = services.readers[resource.system].read(Scope(frozenset({resource}))).of(resource)
     facts = register.facts(person)
     grants = tuple(g for g in rules_of(services, register).desired([person]) if g.resource == resource)

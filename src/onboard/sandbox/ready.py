@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onboard.sandbox.core import GITHUB, JIRA, JIRA_DATA_CENTER, SLACK, VAULT, Credentials
+from onboard.sandbox.core import BOT, GITHUB, JIRA, JIRA_DATA_CENTER, SLACK, VAULT, Credentials
 from onboard.sandbox.jira_state import BOT_EMAIL
 from onboard.sandbox.openbao_seed import password
 from onboard.sandbox.world import Person, World
@@ -68,7 +68,14 @@ def _env(systems: Mapping[str, Json]) -> dict[str, str]:
         for system in ("github", "jira", "slack", "vault")
         for name, value in systems[system].items()
         if name != "root_token"
-    }
+    } | {"ONBOARD_GITHUB__PROTECTED": BOT}
+
+
+def _roster_line(person: Mapping[str, Any]) -> str:
+    """One person as onboard's rosters write them."""
+    fields = (("github", "login"), ("jira", "account_id"), ("slack", "id"), ("vault", "username"))
+    handles = (str(person.get(system, {}).get(field, "")) for system, field in fields)
+    return ",".join((person["name"], person["email"], *handles))
 
 
 def banner(ready: Mapping[str, Any]) -> str:
@@ -81,16 +88,26 @@ def banner(ready: Mapping[str, Any]) -> str:
         ("Vault (OpenBao)", ready["vault"]["addr"]),
         ("Control", f"{ready['control']}/_sandbox/"),
     ]
-    people = ", ".join(ready["people"]) or "nobody"
+    people = ready["people"]
     lines = [
         "The sandbox is ready. It listens on 127.0.0.1 only; nobody else on the network can reach it.",
         "",
         *(f"  {name:<17} {url}" for name, url in listening),
-        f"  {'People':<17} {people}",
+        "",
+        "Who lives here, as a roster (roster.csv):",
+        "",
+        "name,email,github,jira,slack,vault",
+        *(_roster_line(person) for person in people.values()),
+        "",
+        "Their Vault logins, for bao login -method=userpass username=…:",
+        "",
+        *(f"  {p['vault']['username']:<17} {p['vault']['password']}" for p in people.values() if "vault" in p),
         "",
         "To point onboard at it, paste this into another terminal:",
         "",
         *(f"export {name}={value}" for name, value in ready["env"].items()),
+        f"export VAULT_ADDR={ready['vault']['addr']}",
+        f"export SANDBOX={ready['control']}/_sandbox",
         "",
         "Ctrl-C ends it.",
     ]

@@ -1,0 +1,75 @@
+"""Who may not approve, though the plan names them; and who may begin again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from onboard.errors import BadInput, NotAuthorised
+from onboard.ledger import Profile, records
+from onboard.lifecycle.approvals import VAULT_LOGIN
+from onboard.lifecycle.discovery import start
+from onboard.lifecycle.offboarding import cut_off, offboard
+from onboard.model import OPERATOR, Actor, Phase
+from tests.world import IDS, World
+
+
+def open_digest(world: World, person: str) -> str:
+    (part,) = world.reconcile(person).open
+    return part.digest
+
+
+def test_a_login_whose_handle_was_changed_by_nobody_known_approves_nothing_until_a_colleague_confirms(
+    world: World,
+) -> None:
+    world.standing("marta")
+    digest = open_digest(world, "marta")
+    world.note(records.handle_changed(IDS["ada"], "vault"))
+
+    with pytest.raises(NotAuthorised, match="changed on"):
+        world.approve(digest, "ada")
+
+    by_piet = Actor(IDS["piet"], VAULT_LOGIN)
+    confirmed = records.handle_changed(IDS["ada"], "vault")
+    world.services.ledger.journal.record(confirmed, actor=by_piet, at=world.clock())
+    assert world.approve(digest, "ada").digest == digest
+
+
+def test_an_engineer_of_one_vendor_approves_nothing_for_another(world: World) -> None:
+    world.standing("marta")
+    world.note(records.vendor_loaded(replace(world.register.vendors["nordwind"], id="othercorp")))
+    world.enter("mallory")
+    other = world.engagement("billing", vendor="othercorp", mallory="qa-engineer")
+    world.state(replace(other, sponsor=IDS["marta"], vendor_lead=IDS["octo-admin"]))
+    world.signed("mallory", "nda_signed")
+    start(world.services, IDS["mallory"], "billing", OPERATOR)
+
+    with pytest.raises(NotAuthorised, match="for a vendor"):
+        world.approve(open_digest(world, "mallory"), "marta")
+
+
+def test_whoever_left_may_begin_again_and_earns_everything_anew(world: World) -> None:
+    world.onboarded("marta", phase=Phase.TOOLING_SETUP)
+    offboard(world.services, IDS["marta"], None, OPERATOR)
+
+    report = start(world.services, IDS["marta"], None, OPERATOR)
+
+    (assignment,) = world.register.assignments(IDS["marta"])
+    assert (assignment.phase, assignment.ended) == (Phase.DISCOVERY, False)
+    assert report.exit_code == 6
+    assert world.held("marta") == []
+
+
+def test_whoever_was_cut_off_begins_nowhere_until_restored(world: World) -> None:
+    world.onboarded("marta", phase=Phase.DISCOVERY)
+    cut_off(world.services, IDS["marta"], OPERATOR)
+
+    with pytest.raises(BadInput):
+        start(world.services, IDS["marta"], None, OPERATOR)
+
+
+@pytest.mark.parametrize("name", ["Eve\x1b[31m", "Eve\nAda Berg", "Eve\u202e"])
+def test_a_name_that_could_forge_what_is_shown_is_refused(world: World, name: str) -> None:
+    with pytest.raises(BadInput, match="control character"):
+        world.services.ledger.people.add(IDS["mallory"], Profile(name, "eve@elsewhere.example"))
