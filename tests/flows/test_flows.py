@@ -248,7 +248,7 @@ def test_the_review_ends_in_findings_and_names_nobody(prefect: Prefect, company:
     second = run("access-review")
 
     assert (first.name, first.is_completed()) == ("Findings", True)
-    assert re.match(r"corrected 0 · new \d\d+ · still open 0 · resolved 0 · unknown 0$", first.message)
+    assert re.match(r"corrected 0 · new \d+ · still open 0 · resolved 0 · unknown 0$", first.message)
     assert second.message.startswith("corrected 0 · new 0 · still open")
     assert company.sandbox.writes() == []
     page = prefect.artifact("access-review")["data"]

@@ -9,8 +9,7 @@ from pydantic import SecretStr
 from onboard.engine.plan import Authority
 from onboard.errors import NotAuthorised, Refused
 from onboard.ledger import Proposal, Register, records
-from onboard.lifecycle.accounts import bind, identified
-from onboard.lifecycle.proposing import alone
+from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.reconciling import Report, acceptable, lacking, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import OPERATOR, Actor
@@ -58,13 +57,8 @@ def _require_own_handle(register: Register, person: str, system: str) -> None:
 
 def _bound_now(services: Services, system: str, entity: str) -> str | None:
     """Bind the people whose Vault handle was entered but has not been looked up yet, and look again."""
-    register, people = register_of(services), services.ledger.people
-    for person, profile in people.all().items():
-        binding = register.bindings(person).get(system)
-        if system in profile.handles and not identified(services, binding.account if binding else None):
-            with alone(services, [person]):
-                bind(services, register_of(services), person, OPERATOR)
-    return people.account_by_external(system, entity)
+    bind_everybody(services, OPERATOR, system)
+    return services.ledger.people.account_by_external(system, entity)
 
 
 def capacities(register: Register, proposal: Proposal, actor: Actor) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from onboard.engine.plan import Authority, Part, Plan
 from onboard.engine.reconcile import authorise, propose
 from onboard.errors import StalePlan
 from onboard.ledger import Lease, Proposal, Register, owner_here, records
-from onboard.lifecycle.accounts import bind
+from onboard.lifecycle.accounts import bind, identified
 from onboard.lifecycle.standing import limits_of, note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Actor
 from onboard.wiring import Services
@@ -39,6 +39,17 @@ def subjects_of(services: Services, people: Sequence[str], actor: Actor) -> list
     unbound = each(lambda person: bind(services, before, person, actor), people)
     after = register_of(services)
     return [subject_of(services, after, person, why) for person, why in zip(people, unbound, strict=True)]
+
+
+def bind_everybody(services: Services, actor: Actor, system: str | None = None) -> None:
+    """Bind whoever was entered and whose handles (on that system, or on any) answer to an account by now."""
+    register = register_of(services)
+    for person, profile in services.ledger.people.all().items():
+        bound = {name: binding.account for name, binding in register.bindings(person).items()}
+        handles = [name for name in profile.handles if system in (None, name) and name in services.readers]
+        if not all(identified(services, bound.get(name)) for name in handles):
+            with alone(services, [person]):
+                bind(services, register_of(services), person, actor)
 
 
 def look(services: Services, register: Register, subjects: Sequence[Subject]) -> Plan:

@@ -10,6 +10,7 @@ from onboard.connectors.base import Scope
 from onboard.engine.parallel import each
 from onboard.ledger import Register, records
 from onboard.lifecycle.accounts import resolved
+from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
 from onboard.review.findings import Books, Bound, Finding, find
@@ -36,7 +37,8 @@ class Review:
 
 
 def review(services: Services, actor: Actor) -> Review:
-    """Review everybody's access on every resource of every system. Changes no system."""
+    """Review everybody's access on every resource of every system, having bound whom we know. Changes no system."""
+    bind_everybody(services, actor)
     register = register_of(services)
     observed = each(lambda system: services.readers[system].read(Scope(None)), sorted(services.readers))
     findings = find(observed, books_of(services, register))

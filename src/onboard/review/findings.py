@@ -20,7 +20,7 @@ from onboard.model import (
 )
 
 #: How `via` begins where access comes with a team, a group or the organisation, all of which are read themselves.
-DERIVED = ("team ", "group ", "org base permission")
+DERIVED = ("team ", "group ", "org base permission", "org owner", "block")
 
 
 class Severity(StrEnum):
