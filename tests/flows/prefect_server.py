@@ -20,6 +20,8 @@ from onboard.sandbox.openbao import die_with_parent
 
 TOP = Path(__file__).parents[2]
 #: Seconds in which everything that Prefect does by and by must have happened.
+#: Seconds in which a child may end by itself before it is killed.
+KINDLY = 15.0
 PATIENCE = 60.0
 
 
@@ -31,6 +33,16 @@ def eventually(what: str, look: Callable[[], Any]) -> Any:
             raise AssertionError(f"{what}: not within {PATIENCE:.0f} s")
         time.sleep(0.1)
     return found
+
+
+def _end(child: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    """End a child kindly, or else surely: one that inherited ignored signals won't listen."""
+    child.terminate()
+    try:
+        child.wait(KINDLY)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait(PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -103,8 +115,7 @@ class Prefect:
             try:
                 yield
             finally:
-                child.terminate()
-                child.wait(PATIENCE)
+                _end(child)
 
 
 def free_port() -> int:
