@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from onboard.ledger import Profile, records
 from onboard.lifecycle.approvals import VAULT_LOGIN
 from onboard.lifecycle.discovery import start
 from onboard.lifecycle.offboarding import cut_off, offboard
+from onboard.lifecycle.reconciling import reconcile
 from onboard.model import OPERATOR, Actor, Phase
+from onboard.wiring import Services
 from tests.world import IDS, World
 
 
@@ -58,6 +61,41 @@ def test_whoever_left_may_begin_again_and_earns_everything_anew(world: World) ->
     (assignment,) = world.register.assignments(IDS["marta"])
     assert (assignment.phase, assignment.ended) == (Phase.DISCOVERY, False)
     assert report.exit_code == 6
+    assert world.held("marta") == []
+
+
+class DepartingWriter:
+    """A real writer; while it makes its first grant, somebody records that the person left."""
+
+    def __init__(self, inner: Any, world: World, person: str) -> None:
+        self.inner, self.world, self.person = inner, world, person
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def grant(self, *change: Any) -> Any:
+        if self.world.register.left(IDS[self.person]) is None:
+            self.world.note(records.left(IDS[self.person]))
+        return self.inner.grant(*change)
+
+
+def test_nothing_more_is_granted_once_a_departure_is_on_record(world: World) -> None:
+    world.standing("marta")
+    digest = open_digest(world, "marta")
+    world.approve(digest, "ada")
+    real = world.services.writers
+
+    class Interrupted(Services):
+        def writers(self) -> dict[str, Any]:
+            return {name: DepartingWriter(writer, world, "marta") for name, writer in real().items()}
+
+    known = {field.name: getattr(world.services, field.name) for field in fields(Services)}
+    report = reconcile(Interrupted(**known), [IDS["marta"]], OPERATOR, digest=digest)
+
+    assert len(report.granted) - len(report.failed) == 1
+    assert all("left was recorded while this ran" in outcome.reason for outcome in report.failed)
+    assert report.exit_code == 5
+    offboard(world.services, IDS["marta"], None, OPERATOR)
     assert world.held("marta") == []
 
 

@@ -246,8 +246,8 @@ def _stale(
     return "\n".join([*lines, "Nothing of it was granted. Look at the new plan (onboard plan) and have it approved."])
 
 
-def apply(part: Part, actor: Actor, tools: Tools, *, digest: str | None = None) -> tuple[Outcome, ...]:
-    """Carry out a part that has been authorised, in order; `digest` names the approval that a resumption rests on.
+def apply(part: Part, actor: Actor, tools: Tools) -> tuple[Outcome, ...]:
+    """Carry out a part that has been authorised, in order, under the digest that it was authorised by.
 
     A failed write doesn't stop the next, except that nothing more is granted on a system whose organisation or login
     could not be.
@@ -261,7 +261,7 @@ def apply(part: Part, actor: Actor, tools: Tools, *, digest: str | None = None) 
             outcomes.append(Outcome(change, Result.FAILED, reason=f"held: what it rests on at {system} failed"))
             continue
         account = accounts.get(change.account.id, change.account)
-        outcome = carry_out(replace(change, account=account), digest or part.digest, actor, tools)
+        outcome = carry_out(replace(change, account=account), part.digest, actor, tools)
         if outcome.receipt and outcome.receipt.external_id:
             accounts[account.id] = replace(account, external_id=outcome.receipt.external_id)
         if outcome.result is not Result.DONE and change.resource.type in FOUNDATIONS:
