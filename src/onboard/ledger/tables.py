@@ -65,3 +65,32 @@ bundles = Table(
     Column("hash", String(128), primary_key=True),
     Column("files", Text, nullable=False),
 )
+
+#: Every attempt to change what somebody holds, read from the journal and rebuildable from it (see `history.py`): a grant
+#: held from `at` until `ended_at`, unless it failed. Times are in microseconds since 1970.
+changes = Table(
+    "changes",
+    metadata,
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("person", String(34), nullable=False, index=True),
+    Column("account", String(34), nullable=False),
+    Column("resource", Text, nullable=False, index=True),
+    Column("before", Text),
+    Column("after", Text),
+    Column("digest", String(128), nullable=False),
+    Column("result", String(16), nullable=False),
+    Column("outcome", BigInteger),
+    Column("outcome_at", BigInteger),
+    Column("ended", BigInteger),
+    Column("ended_at", BigInteger),
+)
+
+#: Up to which journal entry each projection has been read.
+projections = Table(
+    "projections",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
