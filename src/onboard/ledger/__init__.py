@@ -3,6 +3,7 @@
 from onboard.ledger import records
 from onboard.ledger.decisions import Approval, Proposal
 from onboard.ledger.entries import Entry, Head, Record
+from onboard.ledger.history import Attempt, History
 from onboard.ledger.journal import Journal
 from onboard.ledger.leases import Lease, Leases, owner_here
 from onboard.ledger.people import Identity, People, Profile
@@ -13,9 +14,11 @@ from onboard.ledger.tasks import Task, task_id
 
 __all__ = [
     "Approval",
+    "Attempt",
     "ChangeRecord",
     "Entry",
     "Head",
+    "History",
     "Identity",
     "Journal",
     "Lease",

@@ -1,4 +1,4 @@
-"""The ledger as one thing: journal, people, leases and bundles in one database."""
+"""The ledger as one thing: journal, history, people, leases and bundles in one database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 
 from onboard.ledger.bundles import Bundles
 from onboard.ledger.database import Database
+from onboard.ledger.history import History
 from onboard.ledger.journal import Journal
 from onboard.ledger.leases import Leases
 from onboard.ledger.people import People
@@ -21,6 +22,7 @@ class Ledger:
     people: People
     leases: Leases
     bundles: Bundles
+    history: History
     database: Database
 
     @classmethod
@@ -31,7 +33,8 @@ class Ledger:
         where what is there isn't a ledger or can't be opened.
         """
         database = Database.open(url)
-        return cls(Journal(database), People(database), Leases(database, clock), Bundles(database), database)
+        journal, leases = Journal(database), Leases(database, clock)
+        return cls(journal, People(database), leases, Bundles(database), History(database, journal), database)
 
     def close(self) -> None:
         """Close every connection. Using the ledger afterwards opens new ones."""

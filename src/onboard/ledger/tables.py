@@ -66,8 +66,8 @@ bundles = Table(
     Column("files", Text, nullable=False),
 )
 
-#: Every attempt to change what somebody holds, read from the journal and rebuildable from it (see `history.py`): a grant
-#: held from `at` until `ended_at`, unless it failed. Times are in microseconds since 1970.
+#: Every attempt to change what somebody holds, read from the journal and rebuildable from it (see `history.py`): a
+#: grant was held from `at` until `ended_at`, unless it failed. Times are in microseconds since 1970.
 changes = Table(
     "changes",
     metadata,
