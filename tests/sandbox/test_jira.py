@@ -390,3 +390,18 @@ def test_its_whole_state_survives_json(deployment: Deployment) -> None:
     simulator.restore(saved)
 
     assert (simulator.state(), list(simulator.holdings())) == (saved, held)
+
+
+def test_on_cloud_nobody_gets_in_without_a_group_that_gives_access(start: Start) -> None:
+    world = demo_world().model_dump(mode="json", exclude_none=True)
+    world["jira"]["access"] = [GROUP]
+    site = start("cloud", world)
+    site.join("marta")
+    assert site.client("person:marta").myself()["accountId"] == MARTA
+
+    site.leave("marta")
+
+    with pytest.raises(JIRAError) as refused:
+        site.client("person:marta").myself()
+    assert refused.value.status_code == 403
+    assert Site(site.sandbox, "data-center").client("person:marta").myself()

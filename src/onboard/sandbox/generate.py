@@ -112,10 +112,10 @@ def _github(people: list[str], sizes: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _jira(people: list[str], sizes: Mapping[str, int]) -> dict[str, Any]:
+    groups = [f"group-{number}" for number in range(sizes["jira-groups"])]
     return {
-        "groups": {
-            f"group-{number}": _every(people, sizes["jira-groups"], number) for number in range(sizes["jira-groups"])
-        },
+        "groups": {name: _every(people, len(groups), number) for number, name in enumerate(groups)},
+        "access": groups,
         "roles": list(ROLES),
         "projects": [
             {

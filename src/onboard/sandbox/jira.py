@@ -169,6 +169,8 @@ class JiraSimulator:
         user = self._state.of_person(principal.person) if principal.person else self._bot
         if user is None or not user.active or (self._cloud and email != user.email):
             raise JiraError(401, "Client must be authenticated to access this resource.")
+        if self._cloud and not self._state.may_enter(user):
+            raise JiraError(403, "You do not have access to this application.")
         return Caller(user, may_write=not principal.read_only)
 
     @property

@@ -90,10 +90,11 @@ class Project(BaseModel):
 
 
 class JiraState(BaseModel):
-    """All of it. Users by key; roles are shared by all projects, id → name."""
+    """All of it. Users by key; roles are shared by all projects, id → name; `access` as in the world."""
 
     users: dict[str, User] = {}
     groups: list[Group] = []
+    access: list[str] = []
     roles: dict[int, str] = {}
     projects: list[Project] = []
     scheme_grants: list[SchemeGrant] = []
@@ -107,6 +108,7 @@ class JiraState(BaseModel):
         state.groups = [Group(id=_group_id(name), name=name) for name in world.jira.groups]
         for group in state.groups:
             group.members = [_key(world, person) for person in world.jira.groups[group.name]]
+        state.access = list(world.jira.access)
         state.roles = {10001 + i: name for i, name in enumerate(world.jira.roles)}
         state.projects = [Project(id=10000 + i, key=p.key, name=p.name) for i, p in enumerate(world.jira.projects)]
         for project, spec in zip(state.projects, world.jira.projects, strict=True):
@@ -140,6 +142,10 @@ class JiraState(BaseModel):
     def groups_of(self, user: User) -> list[Group]:
         """The groups that the user is in."""
         return [group for group in self.groups if user.key in group.members]
+
+    def may_enter(self, user: User) -> bool:
+        """Whether one of the user's groups gives access to the application; on Cloud nobody gets in without."""
+        return not self.access or user.admin or any(group.name in self.access for group in self.groups_of(user))
 
     def project(self, ref: str) -> Project | None:
         """The project with that key (its case counts) or id."""

@@ -141,9 +141,13 @@ class Project(_Part):
 
 
 class Jira(_Part):
-    """The Jira site; Cloud and Data Center start from the same section and then live apart."""
+    """The Jira site; Cloud and Data Center start from the same section and then live apart.
+
+    `access` names the groups that give access to the application on Cloud; without one everybody has it.
+    """
 
     groups: dict[str, list[PersonId]] = {}
+    access: list[str] = []
     roles: list[str] = []
     projects: list[Project] = []
 
@@ -319,6 +323,8 @@ def _duplicates(world: World) -> Iterator[tuple[Where, str]]:
 def _dangling(world: World) -> Iterator[tuple[Where, str]]:
     """Names of repositories, roles and policies that nothing defines, and team members outside the organisation."""
     yield from _dangling_github(world.github)
+    for name in set(world.jira.access) - world.jira.groups.keys():
+        yield ("jira", "access"), f"there is no group {name!r}; add it under groups."
     for i, project in enumerate(world.jira.projects):
         for role in project.roles.keys() - set(world.jira.roles):
             yield ("jira", "projects", i, "roles", role), f"there is no role {role!r}; add it under roles."

@@ -1,0 +1,253 @@
+"""Cutting off one person with 40 grants: after how many dependent round trips access is dead, after how many verified.
+
+    python benchmarks/cutoff.py [--latencies 100,300] [--vendor PEOPLE]
+
+Every request of ours waits for the latency on its way. Meanwhile the person's own credentials are tried all the time,
+without latency: access is dead when the system first refuses them or shows them nothing. It is verified when every
+route has been read again and holds nothing. Both are measured at two latencies: what the wall time grows by, divided by
+what the latency grew by, is the number of round trips that had to wait for each other. Work of the machine cancels out.
+
+`--vendor` counts what cutting off that many people takes, and compares how long it lasts at the vendors' published
+limits with the least that they allow; see `vendor.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from common import conclude, now, sandbox
+from pydantic import SecretStr
+
+from onboard.connectors.base import Reader, Residue, Writer
+from onboard.connectors.github import GitHubReader, GitHubWriter
+from onboard.connectors.jira import JiraReader, JiraWriter
+from onboard.connectors.slack import SlackReader, SlackWriter
+from onboard.connectors.vault import VaultReader, VaultWriter
+from onboard.engine.parallel import each
+from onboard.model import Account, Resource
+from onboard.sandbox.client import SandboxClient
+
+SIZES = "people=60,repos=20,teams=10,projects=10,jira-groups=8,channels=20,usergroups=5,vault-people=6,vault-groups=9"
+WHO = "person-1"
+#: Seconds between two tries of the person's credentials.
+PERIOD = 0.01
+
+Try = Callable[[requests.Session], bool]
+
+
+@dataclass(frozen=True)
+class System:
+    """One system with the person on it: what is granted, how it is cut off, and whether the person still gets in.
+
+    `open` is the path of the requests by which the person tries, which meet no latency.
+    """
+
+    name: str
+    writer: Writer
+    reader: Reader
+    account: Account
+    grants: tuple[tuple[Resource, str], ...]
+    open: str
+    alive: Try
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds until dead and until verified, requests until each, and what remained."""
+
+    dead: float
+    verified: float
+    requests: int
+    remains: int
+
+
+def systems(client: SandboxClient) -> list[System]:
+    """The systems; Jira in both deployments."""
+    return [_github(client), _jira(client, cloud=True), _jira(client, cloud=False), _slack(client), _vault(client)]
+
+
+def _github(client: SandboxClient) -> System:
+    hub, who = client.github, client.person(WHO).github
+    own = {"Authorization": f"Bearer {who['token']}"}
+    grants = [("org", "acme", "member")]
+    grants += [("team", f"acme/team-{n}", "member") for n in range(4)]
+    grants += [("repo", f"acme/repo-{n}", "push") for n in range(5)]
+    return System(
+        "github",
+        GitHubWriter("github", hub["base_url"], hub["org"], SecretStr(hub["token"]), now),
+        GitHubReader("github", hub["base_url"], hub["org"], SecretStr(hub["read_token"]), now),
+        Account("a-1", "github", str(who["id"]), who["login"]),
+        _granted("github", grants),
+        "/user/repos",
+        lambda s: bool(s.get(f"{hub['base_url']}/user/repos", headers=own).json()),
+    )
+
+
+def _jira(client: SandboxClient, *, cloud: bool) -> System:
+    site, person = client.jira if cloud else client.jira_data_center, client.person(WHO)
+    name = "jira" if cloud else "jira-data-center"
+    who, token = person.jira, person.jira["token" if cloud else "data_center_token"]
+    own: dict[str, Any] = {"headers": {} if cloud else {"Authorization": f"Bearer {token}"}}
+    own |= {"auth": (person.email, token)} if cloud else {}
+    grants = [("group", f"group-{n}", "member") for n in range(5)]
+    grants += [("project", f"P{n}", "Developers") for n in range(5)]
+    url = f"{site['base_url']}/rest/api/{3 if cloud else 2}/myself"
+    return System(
+        name,
+        JiraWriter(name, site["base_url"], site["email"], SecretStr(site["token"]), site["deployment"], now),
+        JiraReader(name, site["base_url"], site["email"], SecretStr(site["read_token"]), site["deployment"], now),
+        Account("a-2", name, who["account_id"] if cloud else who["key"], who["username"]),
+        _granted(name, grants),
+        "/myself",
+        lambda s: s.get(url, **own).ok,
+    )
+
+
+def _slack(client: SandboxClient) -> System:
+    slack, who = client.slack, client.person(WHO).slack
+    own = {"Authorization": f"Bearer {who['token']}"}
+    grants = [("channel", f"channel-{n}", "member") for n in range(8)]
+    grants += [("usergroup", f"group-{n}", "member") for n in range(2)]
+    bot, admin, read = (SecretStr(slack[f"{which}_token"]) for which in ("bot", "admin", "read"))
+    return System(
+        "slack",
+        SlackWriter("slack", slack["base_url"], bot, admin, slack["scim_base_url"], now),
+        SlackReader("slack", slack["base_url"], read, now),
+        Account("a-3", "slack", who["id"], client.person(WHO).email),
+        _granted("slack", grants),
+        "/users.list",
+        lambda s: bool(s.get(f"{slack['base_url']}users.list?limit=1", headers=own).json()["ok"]),
+    )
+
+
+def _vault(client: SandboxClient) -> System:
+    vault, who = client.vault, client.person(WHO).vault
+    addr = vault["addr"]
+    writer = VaultWriter("vault", addr, SecretStr(vault["token"]), None, now)
+    reader = VaultReader("vault", addr, SecretStr(vault["read_token"]), None, now)
+    login = requests.post(f"{addr}/v1/auth/userpass/login/{who['username']}", json={"password": who["password"]})
+    own = {"X-Vault-Token": login.json()["auth"]["client_token"]}
+    account = Account("a-4", "vault", login.json()["auth"]["entity_id"], who["username"])
+    grants = [("login", "userpass", "enabled")] + [("group", f"group-{n}", "member") for n in range(9)]
+    return System(
+        "vault",
+        writer,
+        reader,
+        account,
+        _granted("vault", grants),
+        "/auth/token/lookup-self",
+        lambda s: s.get(f"{addr}/v1/auth/token/lookup-self", headers=own).ok,
+    )
+
+
+def _granted(system: str, grants: Sequence[tuple[str, str, str]]) -> tuple[tuple[Resource, str], ...]:
+    return tuple((Resource(system, type_, name), level) for type_, name, level in grants)
+
+
+def prepared(client: SandboxClient) -> list[System]:
+    """Everything granted and accepted, at no latency."""
+    found = systems(client)
+    for system in found:
+        for resource, level in system.grants:
+            system.writer.grant(system.account, resource, level)
+    client.accept(WHO)
+    return found
+
+
+def cut_off(client: SandboxClient, latency_ms: int) -> dict[str, Timing]:
+    """All systems at once, at that latency."""
+    found = prepared(client)
+    for system in found:
+        client.fault(system.name, "latency", ms=latency_ms, path=f"(?<!{system.open})$")
+    timings = each(lambda system: _timed(client, system), found)
+    client.clear_faults()
+    client.reset()
+    return {system.name: timing for system, timing in zip(found, timings, strict=True)}
+
+
+def _timed(client: SandboxClient, system: System) -> Timing:
+    since = max((entry["n"] for entry in client.requests()), default=0)
+    died = _Watch(system.alive)
+    began = time.monotonic()
+    system.writer.cut_off(system.account)
+    residue = system.reader.residue(system.account)
+    verified = time.monotonic() - began
+    dead = died.at() - began
+    sent = [e for e in client.requests(system.name, since) if not e["token"].startswith("person:")]
+    return Timing(dead, verified, len(sent), len(_remaining(system, residue)))
+
+
+def _remaining(system: System, residue: Residue) -> list[Any]:
+    """What is still held. On Jira Cloud the account itself stays: it is Atlassian's."""
+    kept = [each for each in residue.remaining if not (system.name == "jira" and each.resource.type == "account")]
+    return [*kept, *residue.unknown]
+
+
+class _Watch:
+    """Tries the person's credentials until they are refused."""
+
+    def __init__(self, alive: Try) -> None:
+        self._alive = alive
+        self._when = 0.0
+        self._session = requests.Session()
+        self._session.trust_env = False
+        if not alive(self._session):
+            raise RuntimeError("the person can't get in even before being cut off")
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def at(self) -> float:
+        """When they first were. Raises RuntimeError where they still are not a while after all is done."""
+        self._thread.join(10)
+        if not self._when:
+            raise RuntimeError("the person's own credentials still work")
+        return self._when
+
+    def _run(self) -> None:
+        while self._alive(self._session):
+            time.sleep(PERIOD)
+        self._when = time.monotonic()
+
+
+def figures(runs: Mapping[int, Mapping[str, Timing]]) -> dict[str, Any]:
+    """By system: round trips by the slope between the two latencies, and wall time in units of the greater one."""
+    low, high = sorted(runs)
+    step = (high - low) / 1000
+
+    def row(before: Timing, after: Timing) -> dict[str, Any]:
+        return {
+            "dead_round_trips": round((after.dead - before.dead) / step, 1),
+            "verified_round_trips": round((after.verified - before.verified) / step, 1),
+            "dead_wall_per_latency": round(after.dead * 1000 / high, 1),
+            "verified_wall_per_latency": round(after.verified * 1000 / high, 1),
+            "requests": after.requests,
+            "remains": after.remains,
+        }
+
+    return {name: row(runs[low][name], runs[high][name]) for name in runs[low]}
+
+
+def main() -> None:
+    """Measure, print a line for each system, and end with the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--latencies", default="100,300", metavar="MS,MS")
+    given = parser.parse_args()
+    latencies = [int(each_) for each_ in given.latencies.split(",")]
+    with sandbox(SIZES, 0) as client:
+        grants = sum(len(system.grants) for system in systems(client) if system.name != "jira-data-center")
+        runs = {latency: cut_off(client, latency) for latency in latencies}
+    found = figures(runs)
+    print(f"{grants} grants; Jira Data Center besides, with the same as Jira Cloud")
+    for system, row in found.items():
+        print(f"{system:<17}", "  ".join(f"{name} {value}" for name, value in row.items()))
+    conclude({"benchmark": "cutoff", "grants": grants, "latencies_ms": latencies, "systems": found})
+
+
+if __name__ == "__main__":
+    main()
