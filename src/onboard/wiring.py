@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from onboard.connectors.base import Capability, Health, Reader, Residue, Scope, Writer
+from onboard.connectors.base import Capability, Health, Hold, Reader, Residue, Scope, Writer, unheld
 from onboard.errors import BadInput, OnboardError, Refused, SystemFailed, SystemRefused
 from onboard.model import Account, Kind, Observation, Receipt, Resource
 from onboard.settings import (
@@ -260,7 +260,7 @@ class UnavailableWriter:
     reason: str
     clock: Clock
 
-    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Raises SystemRefused."""
         raise SystemRefused(self.system, self.reason)
 
@@ -270,7 +270,7 @@ class UnavailableWriter:
         """No: it writes nothing."""
         return False
 
-    def cut_off(self, account: Account) -> Sequence[Receipt]:
+    def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """Raises SystemRefused."""
         raise SystemRefused(self.system, self.reason)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onboard.connectors.base import Writer
+from onboard.connectors.base import Hold, Writer, unheld
 from onboard.ledger.records import Result
 from onboard.lifecycle import offboarding
 from onboard.lifecycle.reconciling import plan
@@ -230,10 +230,10 @@ class Buggy:
     def system(self) -> str:
         return self.writer.system
 
-    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         if account.external_id == self.account:
             raise ZeroDivisionError
-        return self.writer.grant(account, resource, level)
+        return self.writer.grant(account, resource, level, hold)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.writer, name)

@@ -6,7 +6,8 @@ and PyGithub mixes up calls on a shared connection), built from the credentials 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,6 +16,16 @@ from onboard.model import Account, Holding, Kind, Observation, Receipt, Resource
 
 #: Seconds until a call is given up: shorter than any lease that is held around it.
 TIMEOUT = 10.0
+
+#: Holds a container while its whole membership is read and replaced, so that no other worker does. Taking it, and
+#: calling what it yields, raise Waiting where it can't be had, or isn't held any more.
+Hold = Callable[[Resource], AbstractContextManager[Callable[[], None]]]
+
+
+@contextmanager
+def unheld(_: Resource) -> Iterator[Callable[[], None]]:
+    """Hold nothing: for whoever is alone with a system, as a test is."""
+    yield lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,9 @@ class Writer(Protocol):
     No call is repeated here and the SDK's own retries are off: whoever calls decides, after reading. Raises
     SystemRefused where the answer was a definite no, SystemFailed otherwise, `uncertain` unless the request surely
     never arrived.
+
+    A write that replaces a container's whole membership is made inside `hold`: the membership is read there, and what
+    `hold` yields is called right before the write, so that who lost the container writes nothing.
     """
 
     @property
@@ -135,11 +149,11 @@ class Writer(Protocol):
         """The configured name of the system."""
         ...
 
-    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Make the account hold exactly this level on the resource, or an invitation to it."""
         ...
 
-    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Take this level on the resource from the account, pending and expired invitations included."""
         ...
 
@@ -147,8 +161,11 @@ class Writer(Protocol):
         """Whether a write to this resource replaces its whole membership, so that it needs the container's lease."""
         ...
 
-    def cut_off(self, account: Account) -> Sequence[Receipt]:
-        """Pull every lever on the account, coarsest first, without reading first. Raises as above, after trying all."""
+    def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
+        """Pull every lever on the account, coarsest first, without reading first. Raises as above, after trying all.
+
+        The coarse levers wait for no container; one that can't be held is a failure of its own lever and of no other.
+        """
         ...
 
     def health(self) -> Health:

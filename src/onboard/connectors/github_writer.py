@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
-from onboard.connectors.base import Health
+from onboard.connectors.base import Health, Hold, unheld
 from onboard.connectors.github_app import AppInstallation
 from onboard.connectors.github_client import LEVELS, GitHubClient
 from onboard.connectors.github_cutoff import CutOff
@@ -49,7 +49,7 @@ class GitHubWriter:
         self._graph = GitHubGraph(self._client)
         self._levers = Levers(self._client)
 
-    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Give the level, or change the one that is held or offered; somebody from outside is invited.
 
         An expired repository invitation is replaced. Raises SystemRefused where the account is gone.
@@ -63,7 +63,7 @@ class GitHubWriter:
                 return self._grant_repo(account, login, resource.name, path, level)
             return self._grant_membership(login, resource.name, path, level)
 
-    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Take away whatever the account holds on the resource, and every invitation to it that can be deleted.
 
         Besides organisation, teams and repositories: deploy keys, organisation roles, fine-grained tokens and requests
@@ -87,7 +87,7 @@ class GitHubWriter:
         """Never: GitHub changes one member at a time."""
         return False
 
-    def cut_off(self, account: Account) -> Sequence[Receipt]:
+    def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """Remove from the organisation and from every repository, then delete invitations, deploy keys and credentials.
 
         Tries all, then raises what failed.

@@ -8,7 +8,7 @@ from functools import partial
 
 from pydantic import SecretStr
 
-from onboard.connectors.base import Health
+from onboard.connectors.base import Health, Hold, unheld
 from onboard.connectors.http import Answer, documented, merged, side_by_side
 from onboard.connectors.jira_client import Deployment, JiraClient, User
 from onboard.connectors.jira_health import health
@@ -41,7 +41,7 @@ class JiraWriter:
         self.system = system
         self._client = JiraClient(system, base_url, email, token, deployment, clock)
 
-    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Add to the group, or to the project role named `level`; other roles are left as they are.
 
         Raises SystemRefused where the account is gone, or the project has no such role.
@@ -57,7 +57,7 @@ class JiraWriter:
                 return self._join(user, resource.name)
             return self._take_role(user, resource.name, level)
 
-    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Remove from the group, from the project role named `level`, or that permission from the scheme.
 
         On Data Center `account:NAME` is deactivated. Raises SystemRefused for it on Cloud.
@@ -79,7 +79,7 @@ class JiraWriter:
         """Never: groups and roles are changed one member at a time."""
         return False
 
-    def cut_off(self, account: Account) -> Sequence[Receipt]:
+    def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """On Data Center deactivate first; then remove from every group, project role and permission scheme.
 
         On Cloud there is no first lever: an Atlassian account is its owner's or its organisation's, and groups are what

@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from onboard.connectors.base import Residue, Unverifiable
+from onboard.connectors.base import Hold, Residue, Unverifiable
 from onboard.connectors.http import MALFORMED, malformed, side_by_side
-from onboard.errors import SystemFailed, SystemRefused
-from onboard.model import Holding, Receipt
+from onboard.errors import SystemFailed, SystemRefused, Waiting
+from onboard.model import Holding, Receipt, Resource
 
 T = TypeVar("T")
 
@@ -68,6 +68,16 @@ def after(system: str, done: str) -> Iterator[None]:
         raise SystemFailed(
             system, f"{done}, but: {failure.reason}", uncertain=True, retry_after=failure.retry_after
         ) from None
+
+
+@contextmanager
+def holding(hold: Hold, container: Resource) -> Iterator[Callable[[], None]]:
+    """Hold a container as base.Writer says. Raises SystemFailed where it can't be held, or isn't any more."""
+    try:
+        with hold(container) as still:
+            yield still
+    except Waiting as waiting:
+        raise SystemFailed(container.system, f"{container} wasn't changed: {waiting}") from None
 
 
 def gather(at: datetime, routes: Mapping[str, Route], *unverifiable: Callable[[], Iterable[Unverifiable]]) -> Residue:

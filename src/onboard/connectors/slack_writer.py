@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from pydantic import SecretStr
 from slack_sdk.web import SlackResponse
 
-from onboard.connectors.base import Health
+from onboard.connectors.base import Health, Hold, unheld
 from onboard.connectors.http import Unreachable
-from onboard.connectors.levers import Lever, after, pull, pull_first, pull_together
+from onboard.connectors.levers import Lever, after, holding, pull, pull_first, pull_together
 from onboard.connectors.slack_api import Channel, Clock, Slack, SlackPartly, SlackRefused, UserGroup, invisible
 from onboard.connectors.slack_health import writer_health
 from onboard.connectors.slack_routes import invitations, lacking, team_of
@@ -52,7 +52,7 @@ class SlackWriter:
         self._channels: dict[str, Channel] = {}
         self._listed: datetime | None = None
 
-    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Invite to the channel (conversations.invite), or write the user group's users with the account among them.
 
         A disabled user group starts anew: the account is its only user before it is enabled. Guests can't be in user
@@ -63,17 +63,10 @@ class SlackWriter:
             return self._invite(self._channel(resource.name), user)
         if account.kind in _GUESTS:
             raise self._no(f"a guest can't be in {resource}. Give the person a full account, or take it from the role.")
-        group = self._group(resource.name)
-        if user in group.members:
-            return self._already("already in it")
-        if group.enabled:
-            return self._replace(group, (*group.users, user))
-        receipt = self._replace(group, (user,))
-        with after(self.system, f"@{group.handle} is written"):
-            self._slack.send(f"enable @{group.handle}", lambda c: c.usergroups_enable(usergroup=group.id))
-        return receipt
+        with holding(hold, resource) as still:
+            return self._put_in(self._group(resource.name), user, still)
 
-    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Remove from the channel (conversations.kick), or write the user group's users without the account.
 
         A user group can't be emptied: the last one's leaving disables it, and so nobody is in it any more, though
@@ -85,25 +78,26 @@ class SlackWriter:
         user = self._user(account, resource, level)
         if resource.type == "channel":
             return self._kick(self._channel(resource.name), user)
-        return self._take_out(self._group(resource.name), user)
+        with holding(hold, resource) as still:
+            return self._take_out(self._group(resource.name), user, still)
 
     def replaces_all(self, resource: Resource) -> bool:
         """True for user groups: usergroups.users.update takes the whole list."""
         return resource.type == "usergroup"
 
-    def cut_off(self, account: Account) -> Sequence[Receipt]:
+    def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """Deactivate the account, where an admin token is configured; then, side by side, end its sessions, take it out
         of user groups and channels, and decline its accepted invitations to share a channel where the bot may list
         them.
 
-        User groups are written one by one, each right after it was read, without a lease: so hold theirs, or read
-        them again afterwards. Raises as base.Writer says, after trying all.
+        User groups are written one by one, each read again while it is held. Raises as base.Writer says, after trying
+        all.
         """
         user = account.external_id
         if user is None:
             return [self._already("no account")]
         others: list[Lever] = [
-            lambda: self._leave_groups(user),
+            lambda: self._leave_groups(user, hold),
             lambda: self._leave_channels(user),
             lambda: self._decline_all(account),
         ]
@@ -169,18 +163,30 @@ class SlackWriter:
 
     # User groups
 
-    def _take_out(self, group: UserGroup, user: str) -> Receipt:
+    def _put_in(self, group: UserGroup, user: str, still: Callable[[], None]) -> Receipt:
+        if user in group.members:
+            return self._already("already in it")
+        if group.enabled:
+            return self._replace(group, (*group.users, user), still)
+        receipt = self._replace(group, (user,), still)
+        with after(self.system, f"@{group.handle} is written"):
+            self._slack.send(f"enable @{group.handle}", lambda c: c.usergroups_enable(usergroup=group.id))
+        return receipt
+
+    def _take_out(self, group: UserGroup, user: str, still: Callable[[], None]) -> Receipt:
         if user not in group.members:
             return self._already("not in it")
         others = tuple(other for other in group.users if other != user)
         if others:
-            return self._replace(group, others)
+            return self._replace(group, others, still)
         doing = f"disable @{group.handle}, whose last user leaves"
+        still()
         return self._done(self._slack.send(doing, lambda c: c.usergroups_disable(usergroup=group.id)))
 
-    def _replace(self, group: UserGroup, users: Sequence[str]) -> Receipt:
+    def _replace(self, group: UserGroup, users: Sequence[str], still: Callable[[], None]) -> Receipt:
         """Write the whole list. Slack leaves deactivated users out of it, and then answers as if it had failed."""
         doing = f"write the users of @{group.handle}"
+        still()
         try:
             return self._done(
                 self._slack.send(doing, lambda c: c.usergroups_users_update(usergroup=group.id, users=list(users)))
@@ -200,14 +206,13 @@ class SlackWriter:
         if any(self._slack.user(user).state is not AccountState.GONE for user in left_out):
             raise self._no("active users were left out. Look at the group and put them back.")
 
-    def _leave_groups(self, user: str) -> list[Receipt]:
-        groups = self._slack.user_groups().values()
-        return pull(
-            self.system, [partial(self._throw_out, group.handle, user) for group in groups if user in group.users]
-        )
+    def _leave_groups(self, user: str, hold: Hold) -> list[Receipt]:
+        handles = [group.handle for group in self._slack.user_groups().values() if user in group.users]
+        return pull_together(self.system, [partial(self._throw_out, handle, user, hold) for handle in handles])
 
-    def _throw_out(self, handle: str, user: str) -> list[Receipt]:
-        return [self._take_out(self._group(handle), user)]
+    def _throw_out(self, handle: str, user: str, hold: Hold) -> list[Receipt]:
+        with holding(hold, Resource(self.system, "usergroup", handle)) as still:
+            return [self._take_out(self._group(handle), user, still)]
 
     def _group(self, handle: str) -> UserGroup:
         group = self._slack.user_groups().get(handle)

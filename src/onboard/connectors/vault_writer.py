@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from pydantic import SecretStr
 
-from onboard.connectors.base import Health
+from onboard.connectors.base import Health, Hold, unheld
 from onboard.connectors.http import merged
-from onboard.connectors.levers import Lever, after, pull_first, pull_together
+from onboard.connectors.levers import Lever, after, holding, pull_first, pull_together
 from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Vault
 from onboard.connectors.vault_health import writer_health
 from onboard.connectors.vault_sweep import Sweeper
@@ -49,7 +49,7 @@ class VaultWriter:
         self._vault = Vault(system, addr, token, namespace, clock, retry=False)
         self._sweeper = Sweeper(self._vault, clock)
 
-    def grant(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Enable the account's entity (made with its alias where there is none), or put it into the group.
 
         The receipt of a login carries the entity's id. Raises as base.Writer says.
@@ -60,9 +60,10 @@ class VaultWriter:
         entity = self._entity(account, self._login_mount)
         if entity is None:
             raise self._no(f"the account has no entity, so it can't join {resource}. Grant its login first.")
-        return self._join(self._group(resource), entity.id)
+        with holding(hold, resource) as still:
+            return self._join(self._group(resource), entity.id, still)
 
-    def revoke(self, account: Account, resource: Resource, level: str) -> Receipt:
+    def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Disable the account's entity and end its tokens and secret ids, or take the one thing. Raises as grant does.
 
         The status of a login's receipt says how many tokens were revoked, and how many could not be looked up: should
@@ -76,19 +77,20 @@ class VaultWriter:
         if resource.type == "login":
             return self._close(entity)
         if resource.type == "group":
-            return self._leave(self._group(resource), entity.id)
+            with holding(hold, resource) as still:
+                return self._leave(self._group(resource), entity.id, still)
         return self._take(entity, resource)
 
     def replaces_all(self, resource: Resource) -> bool:
         """True for groups: their members can only be written as a whole (POST identity/group/id/…)."""
         return resource.type == "group"
 
-    def cut_off(self, account: Account) -> Sequence[Receipt]:
+    def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """Disable the entity; then, side by side, revoke its tokens, take its policies, groups and secret ids. It is
         found by its alias where its id is gone.
 
-        Groups are written one by one, each right after it was read, without a lease: so hold theirs, or read them
-        again afterwards. What an identity provider puts it in stays. Raises as base.Writer says, after trying all.
+        Groups are written one by one, each read again while it is held. What an identity provider puts it in stays.
+        Raises as base.Writer says, after trying all.
         """
         entity_id, entity = self._target(account)
         if entity_id is None:
@@ -96,7 +98,7 @@ class VaultWriter:
         others: list[Lever] = [
             lambda: [self._already(str(self._sweeper.tokens(entity_id, entity)))],
             lambda: [self._drop_policies(entity_id, entity)],
-            lambda: self._leave_all(entity_id, entity),
+            lambda: self._leave_all(entity_id, entity, hold),
             lambda: self._sweeper.secret_ids(entity) if entity else [],
         ]
         return pull_first(self.system, lambda: [self._done(self._set_disabled(entity_id, disabled=True))], others)
@@ -183,30 +185,35 @@ class VaultWriter:
 
     # Groups
 
-    def _join(self, group: Group, entity_id: str) -> Receipt:
+    def _join(self, group: Group, entity_id: str, still: Callable[[], None]) -> Receipt:
         if entity_id in group.members:
             return self._already("member", entity_id)
-        return self._done(self._set_members(group, (*group.members, entity_id)), entity_id)
+        return self._done(self._set_members(group, (*group.members, entity_id), still), entity_id)
 
-    def _leave(self, group: Group, entity_id: str) -> Receipt:
+    def _leave(self, group: Group, entity_id: str, still: Callable[[], None]) -> Receipt:
         if entity_id not in group.members:
             return self._already("no member", entity_id)
         others = tuple(member for member in group.members if member != entity_id)
-        return self._done(self._set_members(group, others), entity_id)
+        return self._done(self._set_members(group, others, still), entity_id)
 
-    def _leave_all(self, entity_id: str, entity: Entity | None) -> list[Receipt]:
+    def _leave_all(self, entity_id: str, entity: Entity | None, hold: Hold) -> list[Receipt]:
         """Out of the groups that the entity is in; out of all where it couldn't be read."""
         groups = entity.groups if entity else list(self._vault.groups())
-        return pull_together(self.system, [partial(self._leave_one, group, entity_id) for group in groups])
+        return pull_together(self.system, [partial(self._leave_one, group, entity_id, hold) for group in groups])
 
-    def _leave_one(self, group_id: str, entity_id: str) -> list[Receipt]:
+    def _leave_one(self, group_id: str, entity_id: str, hold: Hold) -> list[Receipt]:
         group = self._vault.group(group_id)
         if group is None or entity_id not in group.members:
             return []
-        return [self._already("an identity provider's")] if group.external else [self._leave(group, entity_id)]
+        if group.external:
+            return [self._already("an identity provider's")]
+        with holding(hold, Resource(self.system, "group", group.name)) as still:
+            again = self._vault.group(group_id)
+            return [self._leave(again, entity_id, still)] if again else []
 
-    def _set_members(self, group: Group, members: Sequence[str]) -> Answer:
+    def _set_members(self, group: Group, members: Sequence[str], still: Callable[[], None]) -> Answer:
         """Everything is sent as it was read: hvac sends what is left out as null, which empties it."""
+        still()
         return self._vault.send(
             f"write the members of group {group.name}",
             lambda c: c.secrets.identity.update_group(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from onboard.connectors.base import Reader, Scope, Writer
+from onboard.connectors.base import Hold, Reader, Scope, Writer
 from onboard.engine.plan import Change
 from onboard.errors import SystemFailed, SystemRefused, Waiting
 from onboard.ledger import Ledger, records
@@ -72,8 +72,14 @@ def _container(change: Change, tools: Tools) -> Iterator[Callable[[], None]]:
     if not tools.writers[change.resource.system].replaces_all(change.resource):
         yield _nothing
         return
-    key = f"container:{change.resource}"
-    with tools.ledger.leases.hold([key], tools.worker, ttl=CONTAINER_TTL, wait=CONTAINER_TTL) as lease:
+    with container(change.resource, tools.ledger, tools.worker, CONTAINER_TTL) as renew:
+        yield renew
+
+
+@contextmanager
+def container(resource: Resource, ledger: Ledger, worker: str, wait: float) -> Iterator[Callable[[], None]]:
+    """Hold a container's lease, having waited at most `wait` seconds for it; yields how to renew it. Raises Waiting."""
+    with ledger.leases.hold([f"container:{resource}"], worker, ttl=CONTAINER_TTL, wait=wait) as lease:
         yield lease.renew
 
 
@@ -103,12 +109,12 @@ def perform(
     """Make one change, at most TRIES times: a repeat only after a reading says that the last try did not take effect.
 
     A grant that may still arrive late stays uncertain, so that it is ours to revoke. `renew` renews what has to be held
-    during the next try.
+    during the next try, and raises Waiting where it is lost: before each try, and again right before it replaces.
     """
     doubt, attempt = False, 0
     while True:
         attempt += 1
-        answer = _tried(writer, change)
+        answer = _tried(writer, change, renew)
         if isinstance(answer, Receipt):
             return Outcome(change, Result.DONE, answer)
         doubt = doubt or answer.uncertain
@@ -134,17 +140,17 @@ def _renewed(renew: Callable[[], None], wait: float, pause: Callable[[float], No
     return True
 
 
-def _tried(writer: Writer, change: Change) -> Receipt | SystemFailed:
+def _tried(writer: Writer, change: Change, renew: Callable[[], None]) -> Receipt | SystemFailed:
     try:
-        return _write(writer, change)
+        return _write(writer, change, lambda _: nullcontext(renew))
     except SystemFailed as failure:
         return failure
 
 
-def _write(writer: Writer, change: Change) -> Receipt:
+def _write(writer: Writer, change: Change, hold: Hold) -> Receipt:
     if change.after is not None:
-        return writer.grant(change.account, change.resource, change.after)
-    return writer.revoke(change.account, change.resource, change.before or "")
+        return writer.grant(change.account, change.resource, change.after, hold)
+    return writer.revoke(change.account, change.resource, change.before or "", hold)
 
 
 @dataclass(frozen=True, slots=True)

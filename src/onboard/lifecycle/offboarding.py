@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from onboard.connectors.base import Writer
 from onboard.engine.parallel import attempts
+from onboard.engine.perform import container
 from onboard.engine.settle import WHOLE_ACCOUNT
 from onboard.errors import BadInput, SystemFailed, Waiting
-from onboard.ledger import Register, records
+from onboard.ledger import Register, owner_here, records
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, protected_by, register_of, subject_of
 from onboard.model import Account, Actor, Receipt, Resource
 from onboard.wiring import Services
+
+#: Seconds that a cut-off waits for a container that another worker holds, before that lever counts as failed.
+PATIENCE = 10.0
 
 
 def offboard(services: Services, person: str, engagement: str | None, actor: Actor) -> Report:
@@ -96,7 +101,8 @@ def _pull(services: Services, account: Account, person: str, actor: Actor, write
     change = ChangeRecord(person, account.system, account.id, whole, "everything", None)
     intent = note(services, records.intended("cut-off", change), actor)
     try:
-        receipts = tuple(writers[account.system].cut_off(account))
+        hold = partial(container, ledger=services.ledger, worker=owner_here(), wait=PATIENCE)
+        receipts = tuple(writers[account.system].cut_off(account, hold))
         lever, result = Lever(account.system, receipts), Result.DONE
     except SystemFailed as error:
         lever = Lever(account.system, failure=error.reason)
