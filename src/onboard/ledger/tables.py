@@ -59,6 +59,22 @@ leases = Table(
     Column("expires", BigInteger, nullable=False),
 )
 
+#: What was taken of a vendor's limit, by all workers together. `kind` names the limit and what it counts by itself;
+#: `slot` is the newest of the equal parts of its window, `spent` the counts of the last ones, newest first, as JSON.
+#: Until `asleep` nobody calls, until `low` only what removes, and until `urgent` something that removes waits its turn.
+#: Times are in microseconds since 1970.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("kind", String(200), primary_key=True),
+    Column("slot", BigInteger, nullable=False),
+    Column("spent", Text, nullable=False),
+    Column("asleep", BigInteger, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("urgent", BigInteger, nullable=False),
+)
+
 bundles = Table(
     "bundles",
     metadata,
