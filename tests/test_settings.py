@@ -229,3 +229,48 @@ def test_ledger_and_policies_stand_beside_the_file_unless_said_otherwise(tmp_pat
     assert default.policies == tmp_path / "policies"
     assert told.ledger_url.get_secret_value() == f"sqlite:///{below}/mine.db"
     assert told.policies == below / "rules"
+
+
+def test_mail_is_set_by_variables_or_by_a_table_and_its_password_is_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("hush\n", encoding="utf-8")
+    write(tmp_path, '[mail]\nhost = "mail.acme.example"\nsender = "onboard@acme.example"\npassword_file = "mail"\n')
+
+    mail = Settings.load({"ONBOARD_MAIL__USERNAME": "onboard"}, tmp_path).mail
+
+    assert mail is not None
+    assert (mail.username, mail.tls) == ("onboard", "starttls")
+    assert mail.password is not None
+    assert mail.password.get_secret_value() == "hush"
+    assert "hush" not in repr(mail)
+
+
+def test_what_is_wrong_with_mail_is_told_by_its_key(tmp_path: Path) -> None:
+    write(tmp_path, '[mail]\npassword = "hush"\nsendr = "x"\n')
+
+    message = refused(tmp_path, {"ONBOARD_MAIL__HOTS": "x"})
+
+    assert "mail.password is a secret in a file that people share. Use ONBOARD_MAIL__PASSWORD" in message
+    assert "mail.host is missing. Set it in onboard.toml, or as ONBOARD_MAIL__HOST." in message
+    assert "mail.sendr is no setting of onboard. Did you mean sender?" in message
+    assert "ONBOARD_MAIL__HOTS is no setting of onboard. Did you mean ONBOARD_MAIL__HOST?" in message
+    assert "hush" not in message
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"HOST": "mail.acme.example", "TLS": "none"}, "is for a server on this machine"),
+        ({"HOST": "127.0.0.1", "TLS": "none", "USERNAME": "u", "PASSWORD": "hush"}, "that wants no password"),
+        ({"HOST": "mail.acme.example", "PASSWORD": "hush"}, "set username and password, or neither"),
+        ({"HOST": "mail.acme.example", "SENDER": "nobody"}, "ONBOARD_MAIL__SENDER"),
+    ],
+)
+def test_no_code_and_no_password_travels_in_the_clear(
+    tmp_path: Path, variables: dict[str, str], complaint: str
+) -> None:
+    given = {"SENDER": "onboard@acme.example", **variables}
+
+    message = refused(tmp_path, {f"ONBOARD_MAIL__{name}": value for name, value in given.items()})
+
+    assert complaint in message
+    assert "hush" not in message

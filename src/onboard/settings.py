@@ -1,8 +1,9 @@
 """What the installation is told: `onboard.toml` and the environment, checked together, every problem at once.
 
 The file is the one that `ONBOARD_CONFIG` names, or the nearest `onboard.toml` in the working directory or above it. A
-variable wins over the file: `ONBOARD_LEDGER_URL`, `ONBOARD_LIMITS__REMOVALS`, `ONBOARD_SYSTEMS__NAME__FIELD` (a dash in
-NAME is typed as an underscore) and, for the four systems that carry the name of their kind, `ONBOARD_GITHUB__TOKEN`.
+variable wins over the file: `ONBOARD_LEDGER_URL`, `ONBOARD_LIMITS__REMOVALS`, `ONBOARD_MAIL__HOST`,
+`ONBOARD_SYSTEMS__NAME__FIELD` (a dash in NAME is typed as an underscore) and, for the four systems that carry the name
+of their kind, `ONBOARD_GITHUB__TOKEN`.
 A secret stands in the environment, in a file (`ONBOARD_GITHUB__TOKEN_FILE`, or `token_file` in onboard.toml), or in
 Vault (`token = "vault:secret/data/onboard/github#token"`); written out in onboard.toml it is refused. A path begins at
 the folder of the file that it stands in, or at the working directory if it stands in a variable.
@@ -36,6 +37,8 @@ FILE = "onboard.toml"
 PREFIX = "ONBOARD_"
 #: How a secret that is kept in Vault is written: `vault:PATH#FIELD`, PATH as in Vault's API (`secret/data/…` for KV 2).
 VAULT_REFERENCE = "vault:"
+#: Hosts that are this machine.
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Purpose = Literal["reading", "writing"]
 
@@ -197,6 +200,28 @@ class Limits(_Section):
     fraction_from: int = Field(default=10, ge=0)
 
 
+class MailSettings(_Section):
+    """The mail server that one-time codes are sent by. `port` is 587, or 465 with `tls = "implicit"`, unless given.
+
+    `tls` is "starttls", "implicit" or "none": in the clear nothing is sent to another machine, and no password at all.
+    """
+
+    host: Text
+    sender: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+    port: int = Field(default=0, ge=0, le=65535)
+    username: str | None = None
+    password: Secret | None = None
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+
+    @model_validator(mode="after")
+    def _nothing_secret_in_the_clear(self) -> MailSettings:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("a login at the mail server is both: set username and password, or neither")
+        if self.tls == "none" and (self.password or self.host not in LOOPBACK):
+            raise ValueError('tls = "none" is for a server on this machine that wants no password')
+        return self
+
+
 class Settings(BaseSettings):
     """The whole of it."""
 
@@ -208,6 +233,7 @@ class Settings(BaseSettings):
     ledger_url: Annotated[SecretStr, BeforeValidator(_ledger)]
     policies: DirectoryPath | None = None
     limits: Limits = Limits()
+    mail: MailSettings | None = None
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **given: Any) -> tuple[PydanticBaseSettingsSource, ...]:
@@ -256,8 +282,8 @@ class Settings(BaseSettings):
 
 
 def variable(system: str, field: str) -> str:
-    """The environment variable of a system's field."""
-    short = system if system in BY_KIND else f"systems__{system.replace('-', '_')}"
+    """The environment variable of a field of a system, or of mail."""
+    short = system if system in BY_KIND or system == "mail" else f"systems__{system.replace('-', '_')}"
     return f"{PREFIX}{short}__{field}".upper()
 
 

@@ -16,12 +16,25 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
 
 from onboard.errors import BadInput, Problem
-from onboard.settings import BY_KIND, FILE, PREFIX, VAULT_REFERENCE, Limits, Secret, Settings, anchored, variable
+from onboard.settings import (
+    BY_KIND,
+    FILE,
+    PREFIX,
+    VAULT_REFERENCE,
+    Limits,
+    MailSettings,
+    Secret,
+    Settings,
+    anchored,
+    variable,
+)
 
 #: Variables that steer the program, or its tests, and are no settings.
 OTHER_VARIABLES = frozenset({"ONBOARD_CONFIG", "ONBOARD_DEBUG", "ONBOARD_API_SPECS"})
 FIELDS = [item for kind in BY_KIND.values() for item in kind.model_fields.items()]
-SECRETS = {field for field, info in FIELDS if info.annotation == Secret | None}
+#: The tables that are no systems.
+SECTIONS: Mapping[str, type[BaseModel]] = {"limits": Limits, "mail": MailSettings}
+SECRETS = {field for field, info in (*FIELDS, *MailSettings.model_fields.items()) if info.annotation == Secret | None}
 #: The keys that name a file, with those whose value the file holds.
 FILES = {f"{field}_file": field for field in ("ledger_url", *SECRETS)}
 
@@ -95,8 +108,8 @@ def _path(name: str) -> tuple[str, ...]:
             return ("systems", system.replace("_", "-"), field)
         case [kind, field] if kind in BY_KIND:
             return ("systems", kind, field)
-        case ["limits", field]:
-            return ("limits", field)
+        case [section, field] if section in SECTIONS:
+            return (section, field)
         case [("ledger_url" | "ledger_url_file" | "policies") as field]:
             return (field,)
     return (name,)
@@ -127,11 +140,14 @@ def _tables(tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _written_secrets(tree: dict[str, Any]) -> Iterator[Problem]:
-    for name, system in _tables(tree).items():
-        for field in SECRETS & system.keys():
-            if not str(system[field]).startswith(VAULT_REFERENCE):
+    mail = tree.get("mail")
+    tables = [(f"systems.{name}", name, table) for name, table in _tables(tree).items()]
+    tables += [("mail", "mail", mail)] if isinstance(mail, dict) else []
+    for label, name, table in tables:
+        for field in SECRETS & table.keys():
+            if not str(table[field]).startswith(VAULT_REFERENCE):
                 ways = f'{variable(name, field)}, {field}_file, or {field} = "vault:PATH#FIELD"'
-                message = f"systems.{name}.{field} is a secret in a file that people share. Use {ways}; and replace it."
+                message = f"{label}.{field} is a secret in a file that people share. Use {ways}; and replace it."
                 yield Problem(FILE, 0, message)
 
 
@@ -143,7 +159,7 @@ def _problem(detail: ErrorDetails, variables: Mapping[tuple[str, ...], str], sys
     label = origin or ".".join(path)
     match detail["type"]:
         case "missing":
-            message = f"{label} is missing. Set it in {FILE}, or as {variable(*path[1:])}."
+            message = f"{label} is missing. Set it in {FILE}, or as {variable(*path[-2:])}."
         case "extra_forbidden" if path[-1] in FILES:
             message = f"{label} and {FILES[path[-1]]} are both set. Keep one of them."
         case "extra_forbidden":
@@ -163,7 +179,7 @@ def _problem(detail: ErrorDetails, variables: Mapping[tuple[str, ...], str], sys
 
 
 def _suggestion(loc: tuple[str, ...], name: str | None, systems: Iterable[str]) -> str:
-    section: type[BaseModel] = Limits if loc[0] == "limits" else BY_KIND[loc[2]] if len(loc) == 4 else Settings
+    section = SECTIONS.get(loc[0]) or (BY_KIND[loc[2]] if len(loc) == 4 else Settings)
     known = _known_variables(systems) if name else section.model_fields
     close = difflib.get_close_matches(name or loc[-1], known, n=1)
     return f"Did you mean {close[0]}?" if close else "Remove it, or see onboard init for the names."
@@ -171,5 +187,5 @@ def _suggestion(loc: tuple[str, ...], name: str | None, systems: Iterable[str]) 
 
 def _known_variables(systems: Iterable[str]) -> list[str]:
     names = [variable(system, field) for system in (*BY_KIND, *systems) for field, _ in FIELDS]
-    names += [f"{PREFIX}LIMITS__{field}".upper() for field in Limits.model_fields]
+    names += [f"{PREFIX}{name}__{field}".upper() for name, table in SECTIONS.items() for field in table.model_fields]
     return [*names, "ONBOARD_LEDGER_URL", "ONBOARD_POLICIES", *sorted(OTHER_VARIABLES)]

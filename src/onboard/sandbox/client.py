@@ -114,6 +114,10 @@ class SandboxClient:
         held = self._control("GET", "state")["holdings"]
         return [line for line in held if person in (None, line["person"])]
 
+    def mail(self, to: str | None = None) -> list[dict[str, Any]]:
+        """What was sent by mail, the oldest first: from, to, subject, text, at."""
+        return list(self._control("GET", "mail", params={"to": to} if to else None)["mail"])
+
     def fault(self, system: str, kind: str, **details: Any) -> int:
         """Order a fault: method, path (a regex), times, skip, ms, retry_after. Its id."""
         return int(self._control("POST", "faults", {"system": system, "kind": kind, **details})["id"])
@@ -125,6 +129,14 @@ class SandboxClient:
     def reset(self, world: Mapping[str, Any] | None = None) -> None:
         """The starting state again, of this world or of another one."""
         self.ready = self._control("POST", "reset", {} if world is None else {"world": world})
+
+    def snapshot(self) -> int:
+        """Remember how everything stands, until the next reset; the number that `restore` takes."""
+        return int(self._control("POST", "snapshot")["snapshot"])
+
+    def restore(self, snapshot: int) -> None:
+        """Everything as it stood then, with an empty request log and no faults."""
+        self._control("POST", "restore", {"snapshot": snapshot})
 
     def _control(
         self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None

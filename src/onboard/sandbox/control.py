@@ -59,6 +59,10 @@ class _Reset(_Body):
     world: dict[str, Any] | None = None
 
 
+class _Restore(_Body):
+    snapshot: int
+
+
 class Control:
     """The routes of the control API over one sandbox. Wrong input is 400 with the problem under `error`."""
 
@@ -75,7 +79,10 @@ class Control:
                 Route(f"{at}/recording", self._recording, methods=["GET", "POST"]),
                 Route(f"{at}/state", self._state),
                 Route(f"{at}/faults", self._faults, methods=["GET", "POST", "DELETE"]),
+                Route(f"{at}/mail", self._mail),
                 Route(f"{at}/reset", self._reset, methods=["POST"]),
+                Route(f"{at}/snapshot", self._snapshot, methods=["POST"]),
+                Route(f"{at}/restore", self._restore, methods=["POST"]),
             ],
             exception_handlers={BadInput: _refused, ValidationError: _refused, SystemFailed: _failed},
         )
@@ -147,6 +154,10 @@ class Control:
         """Who holds what on all systems, Vault read now."""
         return JSONResponse({"holdings": [asdict(held) for held in await self._sandbox.holdings()]})
 
+    async def _mail(self, request: Request) -> Response:
+        """What was sent by mail, to the address `to` or to anybody."""
+        return JSONResponse({"mail": self._sandbox.mail.messages(request.query_params.get("to"))})
+
     async def _faults(self, request: Request) -> Response:
         """The faults in force; POST orders one, DELETE clears them."""
         faults = self._sandbox.faults
@@ -161,6 +172,15 @@ class Control:
         body = await _parsed(request, _Reset)
         await self._sandbox.reset(None if body.world is None else build_world(body.world))
         return JSONResponse(self._sandbox.ready())
+
+    async def _snapshot(self, _: Request) -> Response:
+        """Remember how everything stands now; answers the number to return by."""
+        return JSONResponse({"snapshot": await self._sandbox.snapshot()}, 201)
+
+    async def _restore(self, request: Request) -> Response:
+        """Return to a snapshot of this world, taken since the last reset."""
+        await self._sandbox.put_back((await _parsed(request, _Restore)).snapshot)
+        return JSONResponse({})
 
     def _person(self, request: Request) -> str:
         person = str(request.path_params["person"])

@@ -20,12 +20,13 @@ class Fault(BaseModel):
 
     The first `skip` of them pass, the next `times` meet the fault; without `times`, all until faults are cleared.
     `latency` waits `ms`; `429` sends `retry_after` seconds where given; `drop-before` closes the connection before
-    anything happened, `drop-after` once the change is committed; `partial` answers 500 from the second page on.
+    anything happened, `drop-after` once the change is committed; `partial` answers 500 from the second page on. At
+    `mail` the method is RCPT or DATA and the path the address.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    system: Literal["github", "jira", "jira-data-center", "slack", "vault"]
+    system: Literal["github", "jira", "jira-data-center", "slack", "vault", "mail"]
     kind: Kind
     method: str | None = None
     path: str | None = None

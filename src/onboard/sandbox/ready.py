@@ -7,13 +7,16 @@ from typing import Any
 
 from onboard.sandbox.core import BOT, GITHUB, JIRA, JIRA_DATA_CENTER, SLACK, VAULT, Credentials
 from onboard.sandbox.jira_state import BOT_EMAIL
+from onboard.sandbox.mail import SENDER
 from onboard.sandbox.openbao_seed import password
 from onboard.sandbox.world import Person, World
 
 Json = dict[str, Any]
 
 
-def ready_line(world: World, credentials: Credentials, urls: Mapping[str, str], root_token: str) -> Json:
+def ready_line(
+    world: World, credentials: Credentials, urls: Mapping[str, str], root_token: str, mail: tuple[str, int]
+) -> Json:
     """Addresses, tokens and people, and `env`: every ONBOARD_… setting that points onboard at this sandbox."""
     token = credentials.token
     systems: dict[str, Json] = {
@@ -29,6 +32,7 @@ def ready_line(world: World, credentials: Credentials, urls: Mapping[str, str], 
         },
         "vault": {"addr": urls[VAULT]} | _pair(credentials, VAULT) | {"root_token": root_token},
     }
+    systems["mail"] = {"host": mail[0], "port": mail[1], "sender": SENDER, "tls": "none"}
     people = {id_: _person(credentials, id_, who) for id_, who in world.people.items()}
     return {"ready": True, "control": urls["control"], **systems, "people": people, "env": _env(systems)}
 
@@ -62,10 +66,10 @@ def _person(credentials: Credentials, id_: str, who: Person) -> Json:
 
 
 def _env(systems: Mapping[str, Json]) -> dict[str, str]:
-    """The settings of the default four systems, Jira being the Cloud one; root's token is nobody's setting."""
+    """The settings of the default four systems, Jira being the Cloud one, and of mail; root's token is nobody's."""
     return {
         f"ONBOARD_{system}__{name}".upper(): str(value)
-        for system in ("github", "jira", "slack", "vault")
+        for system in ("github", "jira", "slack", "vault", "mail")
         for name, value in systems[system].items()
         if name != "root_token"
     } | {"ONBOARD_GITHUB__PROTECTED": BOT}
@@ -86,6 +90,7 @@ def banner(ready: Mapping[str, Any]) -> str:
         ("Jira Data Center", ready["jira_data_center"]["base_url"]),
         ("Slack", ready["slack"]["base_url"]),
         ("Vault (OpenBao)", ready["vault"]["addr"]),
+        ("Mail (SMTP)", f"{ready['mail']['host']}:{ready['mail']['port']}, read at {ready['control']}/_sandbox/mail"),
         ("Control", f"{ready['control']}/_sandbox/"),
     ]
     people = ready["people"]

@@ -17,13 +17,14 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from onboard.errors import BadInput
-from onboard.sandbox import openbao_seed
+from onboard.sandbox import openbao_seed, snapshots
 from onboard.sandbox.connections import Connections
 from onboard.sandbox.control import Control
 from onboard.sandbox.core import SYSTEMS, VAULT, Clock, Credentials, Held, Principal, Simulator
 from onboard.sandbox.faults import Faults
 from onboard.sandbox.github import GitHubSimulator
 from onboard.sandbox.jira import JiraSimulator
+from onboard.sandbox.mail import MAIL, PostOffice
 from onboard.sandbox.middleware import Gate, Recording, RequestLog, Target
 from onboard.sandbox.openbao import OpenBao, end_stale
 from onboard.sandbox.openbao_proxy import OpenBaoProxy
@@ -69,7 +70,7 @@ class Sandbox:
         self.log, self.faults, self.connections = RequestLog(), Faults(), Connections()
         self.recording = Recording()
         end_stale(store.folder / "openbao")
-        self._sockets = {name: self._listener(name) for name in (*OURS, *OPENBAO_PORTS)}
+        self._sockets = {name: self._listener(name) for name in (*OURS, *OPENBAO_PORTS, MAIL)}
         self._bao = OpenBao(
             store.folder / "openbao", self.port("openbao"), self.port("openbao-cluster"), durable=not store.temporary
         )
@@ -84,7 +85,10 @@ class Sandbox:
             changed=self.save,
             drop=self.connections.drop,
         )
+        self.mail = PostOffice(self.faults, self.clock, self._save_mail)
+        self._snapshots: list[snapshots.Snapshot] = []
         self._control = Control(self).app
+        self._post: asyncio.Server | None = None
         self._build()
         self._restore()
 
@@ -108,6 +112,7 @@ class Sandbox:
 
     async def start(self) -> None:
         """Bring OpenBao up, seeded. Raises SystemFailed where it doesn't come up."""
+        self._post = await self.mail.serve(self._sockets[MAIL])
         await self._bao.start()
         for name in OPENBAO_PORTS:
             self._sockets[name].close()
@@ -119,7 +124,9 @@ class Sandbox:
         self.save_self()
 
     async def stop(self) -> None:
-        """End OpenBao and let go of the folder."""
+        """End OpenBao and the mail server, and let go of the folder."""
+        if self._post is not None:
+            self._post.close()
         await self._bao.stop()
         self._store.close()
 
@@ -141,6 +148,8 @@ class Sandbox:
         self._kept.seeded = not vault_differs
         self.clock.offset = timedelta()
         self.faults.clear()
+        self.mail.take_up([])
+        self._save_mail()
         self._build()
         for name in self.simulators:
             self.save(name)
@@ -150,6 +159,24 @@ class Sandbox:
             self.save_self()
         self.log.clear()
         self.recording.forget()
+
+    async def snapshot(self) -> int:
+        """Remember how everything stands, until the next reset; the number to return by."""
+        self._snapshots.append(await snapshots.taken(self.simulators, self.clock.offset, self._bao))
+        return len(self._snapshots) - 1
+
+    async def put_back(self, number: int) -> None:
+        """Return to a snapshot; faults and the request log are cleared. Raises BadInput where there is none."""
+        if number not in range(len(self._snapshots)):
+            raise BadInput.one(f"There is no snapshot {number} since the last reset; take one first.")
+        snapshot = self._snapshots[number]
+        self.clock.offset = snapshot.ahead
+        self.faults.clear()
+        await snapshots.put_back(snapshot, self.simulators, self._bao)
+        for name in self.simulators:
+            self.save(name)
+        self.save_self()
+        self.log.clear()
 
     async def holdings(self) -> list[Held]:
         """Who holds what on every system, now."""
@@ -165,7 +192,7 @@ class Sandbox:
     def ready(self) -> dict[str, Any]:
         """What the ready line says: addresses, tokens, people, and the environment that onboard needs."""
         urls = {name: self.url(name) for name in OURS}
-        return ready_line(self.world, self.credentials, urls, self._bao.root_token)
+        return ready_line(self.world, self.credentials, urls, self._bao.root_token, (HOST, self.port(MAIL)))
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Every port's application: the control API's paths first, then the system whose port it is."""
@@ -190,6 +217,10 @@ class Sandbox:
         for name, simulator in self.simulators.items():
             if (state := self._store.read(name)) is not None:
                 simulator.restore(state)
+        self.mail.take_up(self._store.read(MAIL) or [])
+
+    def _save_mail(self) -> None:
+        self._store.write(MAIL, self.mail.messages())
 
     async def _seed_vault(self, *, same_people: bool) -> None:
         keep_logins = same_people and not self._proxy.touched_logins
