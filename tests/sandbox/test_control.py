@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import hvac
 import pytest
 import requests
 
@@ -177,3 +179,42 @@ def test_the_control_routes_answer_on_every_port(sandbox: SandboxClient) -> None
     for url in (sandbox.github["base_url"], sandbox.vault["addr"], sandbox.jira["base_url"]):
         assert requests.get(f"{url}/_sandbox/clock", timeout=10).ok
     assert sandbox.requests() == []
+
+
+def test_everything_returns_to_a_snapshot_vaults_identities_with_their_ids_too(sandbox: SandboxClient) -> None:
+    assert invite(sandbox).status_code == 201
+    identity = vault(sandbox).secrets.identity
+    group = identity.read_group_by_name("payments-dev")["data"]
+    kept = identity.create_or_update_entity_by_name("kept", {"team": "x"}, ["payments-dev"])["data"]["id"]
+    before, asked = sandbox.holdings(), identity.read_entity(kept)["data"]
+    snapshot = sandbox.snapshot()
+
+    login = identity.create_or_update_entity_by_name("made-since")["data"]["id"]
+    identity.update_entity(kept, disabled=True, policies=[])
+    identity.update_group(group["id"], "payments-dev", "internal", {}, [], [], [login])
+    made = vault(sandbox).auth.token.create()["auth"]["client_token"]
+    sandbox.accept("marta")
+    sandbox.advance(days=3)
+    sandbox.fault("github", "500")
+
+    for _ in range(2):
+        sandbox.restore(snapshot)
+        now = identity.read_group_by_name("payments-dev")["data"]
+        assert sandbox.holdings() == before
+        assert {**identity.read_entity(kept)["data"], "last_update_time": ""} == {**asked, "last_update_time": ""}
+        assert (now["id"], now["policies"], now["member_entity_ids"] or []) == (group["id"], group["policies"], [])
+        assert vault(sandbox).secrets.identity.list_entities_by_name()["data"]["keys"] == ["kept"]
+        assert not hvac.Client(url=sandbox.vault["addr"], token=made).is_authenticated()
+        assert sandbox.writes() == []
+
+
+def test_a_snapshot_ends_with_the_next_reset(sandbox: SandboxClient) -> None:
+    snapshot = sandbox.snapshot()
+    sandbox.reset()
+
+    with pytest.raises(SystemFailed, match=f"no snapshot {snapshot} since the last reset"):
+        sandbox.restore(snapshot)
+
+
+def vault(sandbox: SandboxClient) -> Any:
+    return hvac.Client(url=sandbox.vault["addr"], token=sandbox.vault["root_token"])

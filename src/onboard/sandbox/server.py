@@ -148,6 +148,7 @@ class Sandbox:
         self._kept.seeded = not vault_differs
         self.clock.offset = timedelta()
         self.faults.clear()
+        self._snapshots.clear()
         self.mail.take_up([])
         self._save_mail()
         self._build()
@@ -162,7 +163,8 @@ class Sandbox:
 
     async def snapshot(self) -> int:
         """Remember how everything stands, until the next reset; the number to return by."""
-        self._snapshots.append(await snapshots.taken(self.simulators, self.clock.offset, self._bao))
+        mail = tuple(self.mail.messages())
+        self._snapshots.append(await snapshots.taken(self.simulators, self.clock.offset, mail, self._bao))
         return len(self._snapshots) - 1
 
     async def put_back(self, number: int) -> None:
@@ -172,6 +174,8 @@ class Sandbox:
         snapshot = self._snapshots[number]
         self.clock.offset = snapshot.ahead
         self.faults.clear()
+        self.mail.take_up(snapshot.mail)
+        self._save_mail()
         await snapshots.put_back(snapshot, self.simulators, self._bao)
         for name in self.simulators:
             self.save(name)
