@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from threading import Lock
+from typing import Generic, TypeVar
 
 from onboard.connectors.base import Hold, Residue, Unverifiable
 from onboard.connectors.http import MALFORMED, malformed, side_by_side
@@ -14,6 +15,10 @@ from onboard.errors import SystemFailed, SystemRefused, Waiting
 from onboard.model import Holding, Receipt, Resource
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+#: Calls at once while one person is cut off and read again: every wave of them costs a round trip.
+AT_ONCE = 32
 
 Lever = Callable[[], Sequence[Receipt]]
 #: Reads one route by which an account may hold access, and finds what it still holds there.
@@ -31,12 +36,12 @@ def pull(system: str, levers: Sequence[Lever]) -> list[Receipt]:
 
 def pull_together(system: str, levers: Iterable[Lever]) -> list[Receipt]:
     """The same for levers that don't wait for each other: side by side, receipts in the levers' order."""
-    return _settled(system, side_by_side(_pulled, levers))
+    return _settled(system, side_by_side(_pulled, levers, AT_ONCE))
 
 
 def pull_first(system: str, first: Lever, others: Iterable[Lever]) -> list[Receipt]:
     """The coarsest lever by itself, then the others side by side, whatever became of the first."""
-    return _settled(system, [_pulled(first), *side_by_side(_pulled, others)])
+    return _settled(system, [_pulled(first), *side_by_side(_pulled, others, AT_ONCE)])
 
 
 def _pulled(lever: Lever) -> Sequence[Receipt] | SystemFailed:
@@ -95,7 +100,7 @@ def gather(at: datetime, routes: Mapping[str, Route], *unverifiable: Callable[[]
         beyond[number] = _all_of("what can't be verified", unverifiable[number])
 
     tasks = [*(partial(read, name) for name in routes), *(partial(tell, number) for number in range(len(unverifiable)))]
-    side_by_side(lambda task: task(), tasks)
+    side_by_side(lambda task: task(), tasks, AT_ONCE)
     found = [(name, *told[name]) for name in routes]
     others = [beyond[number] for number in range(len(unverifiable))]
     return Residue(
@@ -108,6 +113,38 @@ def gather(at: datetime, routes: Mapping[str, Route], *unverifiable: Callable[[]
             *(("what can't be verified", why) for _, why in others if why),
         ),
     )
+
+
+def every(read: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """What reading brings for each item, all read at once. The first failure is raised after all that came."""
+
+    def attempt(item: T) -> R | SystemFailed:
+        try:
+            return read(item)
+        except SystemFailed as failure:
+            return failure
+
+    told = side_by_side(attempt, items, AT_ONCE)
+    yield from (each for each in told if not isinstance(each, SystemFailed))
+    for each in told:
+        if isinstance(each, SystemFailed):
+            raise each
+
+
+class Once(Generic[T]):
+    """Does its work when first asked, though several threads ask at once; a failure is raised, and it is tried anew."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._lock = Lock()
+        self._done: list[T] = []
+
+    def __call__(self) -> T:
+        """What the work brought."""
+        with self._lock:
+            if not self._done:
+                self._done.append(self._work())
+            return self._done[0]
 
 
 def _all_of(name: str, ask: Callable[[], Iterable[T]]) -> tuple[list[T], str]:

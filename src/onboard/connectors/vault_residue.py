@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cached_property
-from threading import Lock
+from functools import partial
+from typing import Any
 
 from onboard.connectors.base import Residue, Unverifiable
-from onboard.connectors.levers import gather
+from onboard.connectors.http import side_by_side
+from onboard.connectors.levers import Once, every, gather
 from onboard.connectors.vault_api import Entity, Mount, Vault
 from onboard.connectors.vault_tokens import (
-    Scan,
     display_names,
     has_user,
     leasing,
@@ -53,14 +53,15 @@ class _Search:
         """Raises SystemFailed where mounts or entity can't be read."""
         self._vault = vault
         self._account = account
-        self._scanning = Lock()
-        self._mounts = list(vault.mounts().values())
+        self._scan = Once(partial(scan, vault))
+        known = account.external_id
+        asked: tuple[Callable[[], Any], ...] = (vault.mounts, lambda: vault.entity(known) if known else None)
+        mounts, entity = side_by_side(lambda ask: ask(), asked)
+        self._mounts: list[Mount] = list(mounts.values())
         self._login = next((mount for mount in self._mounts if mount.path == login_mount.strip("/")), None)
-        self._entity = self._found()
+        self._entity: Entity | None = entity if known else self._named()
 
-    def _found(self) -> Entity | None:
-        if self._account.external_id is not None:
-            return self._vault.entity(self._account.external_id)
+    def _named(self) -> Entity | None:
         return self._vault.entity_of(self._account.handle, self._login) if self._login else None
 
     def logins(self) -> Iterator[Holding]:
@@ -76,22 +77,21 @@ class _Search:
 
     def groups(self) -> Iterator[Holding]:
         """Those it is in itself, or by an identity provider, and those it is in through other groups."""
-        for group_id in self._entity.groups if self._entity else ():
-            if group := self._vault.group(group_id):
+        own, inherited = (self._entity.groups, self._entity.inherited) if self._entity else ((), ())
+        for group in every(self._vault.group, [*own, *inherited]):
+            if group:
                 via = "identity provider" if group.external else "direct"
-                yield self._holding("group", group.name, "member", via)
-        for group_id in self._entity.inherited if self._entity else ():
-            if group := self._vault.group(group_id):
-                yield self._holding("group", group.name, "member", "a group inside it")
+                yield self._holding("group", group.name, "member", via if group.id in own else "a group inside it")
 
     def tokens(self) -> Iterator[Holding]:
         """Live tokens of the entity, and wrapped answers that its logins asked for and nobody has fetched yet."""
         names = display_names(self._entity) if self._entity else set()
-        for token in self._scan.tokens:
+        found = self._scan()
+        for token in found.tokens:
             if token.of(self._entity_id, names):
                 yield self._holding("token", short(token.accessor), "wrapped answer" if token.wraps else "live")
-        if self._scan.unknown:
-            raise SystemFailed(self._vault.system, self._scan.unknown)
+        if found.unknown:
+            raise SystemFailed(self._vault.system, found.unknown)
 
     def secret_ids(self) -> Iterator[Holding]:
         """Those of the AppRole roles that the entity logs in by."""
@@ -100,17 +100,19 @@ class _Search:
 
     def leases(self) -> Iterator[Holding]:
         """Whether logins under the account's names are still leased."""
-        for mount in self._mounts:
-            if any(login_leases(self._vault, name, mount) for name in self._names_on(mount)):
-                yield self._holding("lease", f"auth/{mount.path}/login", "live")
+        named = [(mount, name) for mount in self._mounts for name in self._names_on(mount)]
+        leased = every(lambda each: each[0].path if login_leases(self._vault, each[1], each[0]) else None, named)
+        for path in dict.fromkeys(filter(None, leased)):
+            yield self._holding("lease", f"auth/{path}/login", "live")
 
     def roles(self) -> Iterator[Holding]:
         """JWT and OIDC roles bound to one of its names, unless the entity that they lead to is this one, disabled."""
         names = {alias.name for alias in self._entity.aliases} if self._entity else set()
-        for mount in self._mounts:
-            shut = self._entity and self._entity.disabled and self._entity.name_on(mount.accessor)
-            for role in [] if shut else roles_naming(self._vault, {*names, self._account.handle}, mount):
-                yield self._holding("jwt-role", f"{mount.path}/{role}", "bound", "a claim that the role asks for")
+        shut = {m for m in self._mounts if self._entity and self._entity.disabled and self._entity.name_on(m.accessor)}
+        naming = partial(roles_naming, self._vault, {*names, self._account.handle})
+        for roles in every(lambda mount: [(mount.path, role) for role in naming(mount)], set(self._mounts) - shut):
+            for path, role in roles:
+                yield self._holding("jwt-role", f"{path}/{role}", "bound", "a claim that the role asks for")
 
     def users(self) -> Iterator[Holding]:
         """A user of the login mount that no entity belongs to: logging in would make one."""
@@ -128,7 +130,7 @@ class _Search:
 
     def ownerless(self) -> Iterator[Unverifiable]:
         """Tokens that belong to no entity: root's, and orphans, which say nothing of who made them."""
-        tokens = [token for token in self._scan.tokens if not token.entity]
+        tokens = [token for token in self._scan().tokens if not token.entity]
         lives = [token.ttl for token in tokens if token.ttl is not None]
         if tokens:
             end = max(lives) if len(lives) == len(tokens) else None
@@ -136,10 +138,13 @@ class _Search:
 
     def leases_of_engines(self) -> Iterator[Unverifiable]:
         """Of dynamic secrets; and what was read while it could be."""
-        yield Unverifiable("secrets already read", "stay known to whoever read them: change them", None)
-        for engine in leasing(self._vault):
-            why = "don't say whose token asked for them; those of revoked tokens are revoked with them"
-            yield self._living(f"leases under {engine}", why, [engine])
+        yield Unverifiable(
+            "secrets already read",
+            "stay known to whoever read them",
+            by_hand="change the secrets that the person could read",
+        )
+        why = "don't say whose token asked for them; those of revoked tokens are revoked with them"
+        yield from every(lambda engine: self._living(f"leases under {engine}", why, [engine]), leasing(self._vault))
 
     def _living(self, what: str, why: str, mounts: list[str]) -> Unverifiable:
         """With the longest that what these mounts issue may live, where that can be read."""
@@ -161,16 +166,6 @@ class _Search:
         """The entity's name there; on the login mount also the handle, should the entity be gone."""
         own = self._entity.name_on(mount.accessor) if self._entity else None
         return {name for name in (own, self._account.handle if mount == self._login else None) if name}
-
-    @property
-    def _scan(self) -> Scan:
-        """All live tokens; looked up once, though two routes ask for them."""
-        with self._scanning:
-            return self._scanned
-
-    @cached_property
-    def _scanned(self) -> Scan:
-        return scan(self._vault)
 
     @property
     def _entity_id(self) -> str:

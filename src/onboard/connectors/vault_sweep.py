@@ -40,13 +40,17 @@ class Sweeper:
         self._vault = vault
         self._clock = clock
 
-    def tokens(self, entity_id: str, entity: Entity | None, chosen: Callable[[Token], bool] = lambda _: True) -> Sweep:
+    def tokens(
+        self, entity_id: str, read: Callable[[], Entity | None], chosen: Callable[[Token], bool] = lambda _: True
+    ) -> Sweep:
         """Revoke the chosen ones of the entity's live tokens and wrapped answers, with the leases made by them.
 
+        `read` brings the entity, None where it can't be had; it is asked for after the tokens were looked up.
         Found by looking up every accessor. Where that breaks off, the leases of the entity's logins are revoked by
         name too, and the failure is raised after all.
         """
         found = scan(self._vault)
+        entity = read()
         names = display_names(entity) if entity else set()
         mine = [token for token in found.tokens if token.of(entity_id, names) and chosen(token)]
         levers: list[Lever] = [partial(self._end_token, token.accessor) for token in mine]
@@ -55,9 +59,9 @@ class Sweeper:
         ended = pull_together(self._vault.system, levers)
         return Sweep(sum(receipt.changed for receipt in ended), found.unreadable)
 
-    def token(self, entity_id: str, entity: Entity | None, name: str) -> Sweep:
+    def token(self, entity: Entity, name: str) -> Sweep:
         """Revoke the one whose accessor has this short name, if it is the entity's."""
-        return self.tokens(entity_id, entity, lambda token: short(token.accessor) == name)
+        return self.tokens(entity.id, lambda: entity, lambda token: short(token.accessor) == name)
 
     def secret_ids(self, entity: Entity, name: str | None = None) -> list[Receipt]:
         """Destroy the secret ids of the AppRole roles that the entity logs in by, or the one of that name."""

@@ -15,7 +15,8 @@ from typing import Any
 import requests
 
 from onboard.connectors.http import side_by_side
-from onboard.connectors.vault_api import Answer, Entity, Mount, Vault, VaultRefused, checked
+from onboard.connectors.levers import AT_ONCE, every
+from onboard.connectors.vault_api import Alias, Answer, Entity, Mount, Vault, VaultRefused, checked
 from onboard.errors import SystemFailed
 
 _WRAPPING = "response-wrapping"
@@ -101,7 +102,7 @@ def scan(vault: Vault) -> Scan:
 
     try:
         accessors = vault.accessors()
-        side_by_side(look_up, accessors)
+        side_by_side(look_up, accessors, AT_ONCE)
     except SystemFailed as failure:
         return Scan(tuple(found), len(refused), failure)
     return Scan(tuple(found), len(refused), refused[0] if refused and len(refused) == len(accessors) else None)
@@ -109,12 +110,18 @@ def scan(vault: Vault) -> Scan:
 
 def secret_ids(vault: Vault, entity: Entity) -> Iterator[SecretId]:
     """Every secret id of the roles that the entity logs in by: on AppRole its alias is the role's id."""
-    for alias in entity.aliases:
-        path = f"auth/{alias.mount.path}/role"
-        for role in roles(vault, alias.mount) if alias.mount.type == "approle" else ():
-            if _get(vault, "read a role's id", f"{path}/{role}/role-id").get("role_id") == alias.name:
-                accessors = keys(vault, "list a role's secret ids", f"{path}/{role}/secret-id")
-                yield from (SecretId(alias.mount.path, role, accessor) for accessor in accessors)
+
+    def of(named: tuple[Alias, str]) -> list[SecretId]:
+        alias, role = named
+        path = f"auth/{alias.mount.path}/role/{role}"
+        if _get(vault, "read a role's id", f"{path}/role-id").get("role_id") != alias.name:
+            return []
+        accessors = keys(vault, "list a role's secret ids", f"{path}/secret-id")
+        return [SecretId(alias.mount.path, role, accessor) for accessor in accessors]
+
+    approle = [alias for alias in entity.aliases if alias.mount.type == "approle"]
+    for found in every(of, [(alias, role) for alias in approle for role in roles(vault, alias.mount)]):
+        yield from found
 
 
 def roles(vault: Vault, mount: Mount) -> list[str]:
@@ -125,10 +132,13 @@ def roles(vault: Vault, mount: Mount) -> list[str]:
 def roles_naming(vault: Vault, names: Collection[str], mount: Mount) -> Iterator[str]:
     """The JWT or OIDC roles of the mount that are bound to one of the names, by subject or by a claim."""
     wanted = {name.lower() for name in names}
-    for role in roles(vault, mount) if mount.type in _JWT and wanted else ():
+
+    def bound(role: str) -> tuple[str, set[str]]:
         told = _get(vault, "read a role", f"auth/{mount.path}/role/{role}")
-        if wanted & {name.lower() for name in _bound(told)}:
-            yield role
+        return role, {name.lower() for name in _bound(told)}
+
+    listed = roles(vault, mount) if mount.type in _JWT and wanted else []
+    yield from (role for role, names in every(bound, listed) if wanted & names)
 
 
 def login_leases(vault: Vault, name: str, mount: Mount) -> list[str]:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
 
 from pydantic import SecretStr
 
 from onboard.connectors.base import Health, Hold, unheld
 from onboard.connectors.http import merged
-from onboard.connectors.levers import Lever, after, holding, pull_first, pull_together
+from onboard.connectors.levers import after, holding
 from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Vault
+from onboard.connectors.vault_cutoff import ABSENT, CutOff
 from onboard.connectors.vault_health import writer_health
 from onboard.connectors.vault_sweep import Sweeper
-from onboard.errors import SystemFailed, SystemRefused
+from onboard.errors import SystemRefused
 from onboard.model import Account, Receipt, Resource, new_account_id
 
 _LEVELS = {"login": "enabled", "group": "member"}
 #: What can be taken away but is never given: it comes by itself, or goes against giving rights through groups.
 _ONLY_TAKEN = frozenset({"policy", "token", "approle", "lease"})
-_ABSENT = "no such entity"
 
 
 class VaultWriter:
@@ -73,7 +71,7 @@ class VaultWriter:
             self._check(resource, level)
         entity = self._entity(account, resource.name if resource.type == "login" else self._login_mount)
         if entity is None:
-            return self._already(_ABSENT)
+            return self._already(ABSENT)
         if resource.type == "login":
             return self._close(entity)
         if resource.type == "group":
@@ -86,22 +84,14 @@ class VaultWriter:
         return resource.type == "group"
 
     def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
-        """Disable the entity; then, side by side, revoke its tokens, take its policies, groups and secret ids. It is
-        found by its alias where its id is gone.
+        """Disable the entity by its id and take its policies; beside that, revoke its tokens, take its groups and
+        destroy its secret ids. It is found by its alias where its id is gone.
 
         Groups are written one by one, each read again while it is held. What an identity provider puts it in stays.
         Raises as base.Writer says, after trying all.
         """
-        entity_id, entity = self._target(account)
-        if entity_id is None:
-            return [self._already(_ABSENT)]
-        others: list[Lever] = [
-            lambda: [self._already(str(self._sweeper.tokens(entity_id, entity)))],
-            lambda: [self._drop_policies(entity_id, entity)],
-            lambda: self._leave_all(entity_id, entity, hold),
-            lambda: self._sweeper.secret_ids(entity) if entity else [],
-        ]
-        return pull_first(self.system, lambda: [self._done(self._set_disabled(entity_id, disabled=True))], others)
+        named = lambda unbound: self._entity(unbound, self._login_mount)  # noqa: E731
+        return CutOff(self._vault, self._clock, account, named, self._leave).pull(hold)
 
     def health(self) -> Health:
         """As base.Reader says; rights by `sys/capabilities-self`."""
@@ -150,7 +140,7 @@ class VaultWriter:
         if not entity.disabled:
             self._set_disabled(entity.id, disabled=True)
         with after(self.system, "the entity is disabled"):
-            sweep = self._sweeper.tokens(entity.id, entity)
+            sweep = self._sweeper.tokens(entity.id, lambda: entity)
             destroyed = self._sweeper.secret_ids(entity)
         changed = not entity.disabled or sweep.revoked > 0 or bool(destroyed)
         return Receipt(f"disabled, {sweep}", self._clock(), changed=changed, external_id=entity.id)
@@ -165,23 +155,23 @@ class VaultWriter:
 
     def _take(self, entity: Entity, resource: Resource) -> Receipt:
         if resource.type == "policy":
-            return self._drop_policies(entity.id, entity, resource.name)
+            return self._drop_policy(entity, resource.name)
         if resource.type == "token":
-            sweep = self._sweeper.token(entity.id, entity, resource.name)
+            sweep = self._sweeper.token(entity, resource.name)
             return Receipt(str(sweep), self._clock(), changed=sweep.revoked > 0)
         end = self._sweeper.secret_ids if resource.type == "approle" else self._sweeper.login_leases
         return merged(end(entity, resource.name), self._clock())
 
-    def _drop_policies(self, entity_id: str, entity: Entity | None, name: str | None = None) -> Receipt:
-        """Take one policy from the entity, or all of them; without knowing which there are, all."""
-        kept = [policy for policy in entity.policies if name and policy != name] if entity else []
-        if entity and len(kept) == len(entity.policies):
-            return self._already("no such policy", entity_id)
+    def _drop_policy(self, entity: Entity, name: str) -> Receipt:
+        """Take one policy from the entity."""
+        kept = [policy for policy in entity.policies if policy != name]
+        if len(kept) == len(entity.policies):
+            return self._already("no such policy", entity.id)
         answer = self._vault.send(
             "write the policies of an entity",
-            lambda c: c.secrets.identity.update_entity(entity_id, policies=kept),
+            lambda c: c.secrets.identity.update_entity(entity.id, policies=kept),
         )
-        return self._done(answer, entity_id)
+        return self._done(answer, entity.id)
 
     # Groups
 
@@ -195,21 +185,6 @@ class VaultWriter:
             return self._already("no member", entity_id)
         others = tuple(member for member in group.members if member != entity_id)
         return self._done(self._set_members(group, others, still), entity_id)
-
-    def _leave_all(self, entity_id: str, entity: Entity | None, hold: Hold) -> list[Receipt]:
-        """Out of the groups that the entity is in; out of all where it couldn't be read."""
-        groups = entity.groups if entity else list(self._vault.groups())
-        return pull_together(self.system, [partial(self._leave_one, group, entity_id, hold) for group in groups])
-
-    def _leave_one(self, group_id: str, entity_id: str, hold: Hold) -> list[Receipt]:
-        group = self._vault.group(group_id)
-        if group is None or entity_id not in group.members:
-            return []
-        if group.external:
-            return [self._already("an identity provider's")]
-        with holding(hold, Resource(self.system, "group", group.name)) as still:
-            again = self._vault.group(group_id)
-            return [self._leave(again, entity_id, still)] if again else []
 
     def _set_members(self, group: Group, members: Sequence[str], still: Callable[[], None]) -> Answer:
         """Everything is sent as it was read: hvac sends what is left out as null, which empties it."""
@@ -247,17 +222,6 @@ class VaultWriter:
         if account.external_id is not None:
             return self._vault.entity(account.external_id)
         return self._vault.entity_of(account.handle, self._vault.mount(mount_path))
-
-    def _target(self, account: Account) -> tuple[str | None, Entity | None]:
-        """Whom to cut off: a failing read is no reason not to try the id that the account is bound to."""
-        try:
-            unbound = replace(account, external_id=None)
-            entity = self._entity(account, self._login_mount) or self._entity(unbound, self._login_mount)
-        except SystemFailed:
-            if account.external_id is None:
-                raise
-            return account.external_id, None
-        return (entity.id, entity) if entity else (None, None)
 
     def _check(self, resource: Resource, level: str) -> None:
         if _LEVELS.get(resource.type) != level:
