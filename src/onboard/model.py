@@ -102,6 +102,20 @@ class AccountState(StrEnum):
     GONE = "gone"
 
 
+class Proof(StrEnum):
+    """How an account was shown to be its person's, the weakest first.
+
+    A code that no mail server carried was shown to whoever asked for it, so it shows less than one sent to the work
+    e-mail.
+    """
+
+    NONE = "none"  # no account is bound
+    CLAIMED = "claimed"  # whoever entered the handle said so
+    HANDED_OVER = "handed-over"  # they repeated a code that a colleague handed them
+    WORK_EMAIL = "work-email"  # they repeated a code that was sent to their work e-mail
+    COMPANY_LOGIN = "company-login"  # the company's own directory gives the name to nobody else
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The levels of one type of resource, lowest first. An open scale takes any name, and a person may hold several."""
@@ -413,7 +427,7 @@ class Receipt:
     """What a system answered to one write. Only `status`, `request_id` and `at` may go into the journal.
 
     `changed` is False where the system said that it was so already. `external_id` is set where the write made or
-    found the account.
+    found the account; `did` says what was done, in the words of an order ("remove from #general"), for people to read.
     """
 
     status: str
@@ -421,3 +435,4 @@ class Receipt:
     request_id: str | None = None
     changed: bool = True
     external_id: str | None = None
+    did: str = ""

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from onboard.model import Account, Holding, Kind, Observation, Receipt, Resource
 
+#: By which route a residue tells an account that isn't ours to close, and that opens nothing here by itself.
+OWN_ACCOUNT = "the person's Atlassian account"
 #: Seconds until a call is given up: shorter than any lease that is held around it.
 TIMEOUT = 10.0
 
@@ -64,11 +66,15 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Unverifiable:
-    """A kind of access that nobody but its holder can see, why, and how long it may still live (None: without end)."""
+    """A kind of access that nobody but its holder can see, why, and how long it may still live (None: without end).
+
+    `by_hand` says what people have to do about it, where it goes on opening something once all else is gone.
+    """
 
     what: str
     reason: str
     longest: timedelta | None = None
+    by_hand: str = ""
 
 
 @dataclass(frozen=True, slots=True)

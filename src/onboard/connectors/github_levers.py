@@ -81,12 +81,13 @@ class Levers:
         """Delete something; a 404 is evidence that it is gone."""
         answer = self._client.call(doing, "DELETE", path, expect=[GONE])
         there = answer.status != GONE
-        return [self.receipt(answer, "removed" if there and changed else "already gone", changed=there and changed)]
+        status = "removed" if there and changed else "already gone"
+        return [self.receipt(answer, status, changed=there and changed, doing=doing)]
 
-    def receipt(self, answer: Answer, status: str, *, changed: bool = True) -> Receipt:
+    def receipt(self, answer: Answer, status: str, *, changed: bool = True, doing: str = "") -> Receipt:
         """What an answer is worth remembering."""
         request_id = answer.headers.get("x-github-request-id")
-        return Receipt(f"{answer.status} {status}", self._client.clock(), request_id, changed)
+        return Receipt(f"{answer.status} {status}", self._client.clock(), request_id, changed, did=doing)
 
     def _unassign(self, account: Account, login: str | None, name: str) -> list[Receipt]:
         """Take an organisation role from the account; what a team gives stays with the team."""
@@ -103,11 +104,10 @@ class Levers:
         """End a fine-grained token's access, or deny it."""
         ending, action = ("", "revoke") if type_ == TOKEN else ("-request", "deny")
         path = f"{self._org}/personal-access-token{ending}s/{number}"
-        answer = self._client.call(
-            f"{action} a fine-grained token", "POST", path, body={"action": action}, expect=[GONE]
-        )
+        doing = f"{action} a fine-grained token"
+        answer = self._client.call(doing, "POST", path, body={"action": action}, expect=[GONE])
         gone = answer.status == GONE
-        return [self.receipt(answer, "already gone" if gone else "removed", changed=not gone)]
+        return [self.receipt(answer, "already gone" if gone else "removed", changed=not gone, doing=doing)]
 
     def _collaborates(self, account: Account, path: str) -> bool:
         """Whether the account is a direct collaborator of a repository."""

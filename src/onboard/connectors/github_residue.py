@@ -28,7 +28,9 @@ UNVERIFIABLE = (
     Unverifiable("forks and clones", "copies in other organisations and on machines are beyond what GitHub tells us"),
 )
 _ORPHANS = Unverifiable(
-    "deploy keys", "the account is deleted, and GitHub doesn't tell any more which deploy keys it had added"
+    "deploy keys",
+    "the account is deleted, and GitHub doesn't tell any more which deploy keys it had added",
+    by_hand="delete the deploy keys that nobody answers for",
 )
 
 

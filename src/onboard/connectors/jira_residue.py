@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
 
-from onboard.connectors.base import Residue, Unverifiable
+from onboard.connectors.base import OWN_ACCOUNT, Residue, Unverifiable
 from onboard.connectors.http import side_by_side
 from onboard.connectors.jira_client import JiraClient, User
 from onboard.connectors.jira_schemes import entries
@@ -41,7 +41,7 @@ class _Search:
     def account(self) -> Iterator[Holding]:
         """An active account: on Data Center it can log in; on Cloud it is Atlassian's, and groups let it in."""
         if self._user and self._user.active:
-            via = "the person's Atlassian account" if self._client.cloud else "direct"
+            via = OWN_ACCOUNT if self._client.cloud else "direct"
             yield self._holding("account", self._client.system, "active", via)
 
     def groups(self) -> Iterator[Holding]:

@@ -164,7 +164,7 @@ class JiraWriter:
         """The receipt. A 4xx is read back: it is so already, or Jira refused."""
         at, request_id = self._client.clock(), _request_id(answer)
         if answer.status not in _MAYBE_ALREADY:
-            return Receipt(f"{answer.status} done", at, request_id)
+            return Receipt(f"{answer.status} done", at, request_id, did=doing)
         if so_already():
             return Receipt(f"{answer.status} already so", at, request_id, changed=False)
         raise SystemRefused(self.system, f"{doing}: answered {answer.status}, and reading shows that it isn't so.")
@@ -262,7 +262,8 @@ class JiraWriter:
         if now and now.active:
             reason = "this Jira can't deactivate users by its API. Deactivate the account in the user administration."
             raise SystemRefused(self.system, reason)
-        return [Receipt(f"{answer.status} deactivated", self._client.clock(), _request_id(answer))]
+        at, request_id = self._client.clock(), _request_id(answer)
+        return [Receipt(f"{answer.status} deactivated", at, request_id, did="deactivate the account")]
 
     def _lever(self, lever: Lever) -> Lever:
         """The same, raising SystemFailed where an answer isn't of the documented form."""

@@ -41,7 +41,7 @@ class Scim:
         answer = self._send("deactivate an account", lambda c: c.delete_user(user))
         if answer is None:
             return Receipt("404 user_not_found", self._clock(), changed=False)
-        return Receipt(f"{answer.status_code} deactivated", self._clock())
+        return Receipt(f"{answer.status_code} deactivated", self._clock(), did="deactivate the account")
 
     def check(self) -> None:
         """Raises SystemFailed where the endpoint doesn't let the token list users (GET Users)."""

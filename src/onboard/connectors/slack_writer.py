@@ -115,11 +115,9 @@ class SlackWriter:
 
     def _invite(self, channel: Channel, user: str) -> Receipt:
         try:
-            return self._done(
-                self._slack.send(
-                    f"invite to #{channel.name}", lambda c: c.conversations_invite(channel=channel.id, users=[user])
-                )
-            )
+            doing = f"invite to #{channel.name}"
+            answer = self._slack.send(doing, lambda c: c.conversations_invite(channel=channel.id, users=[user]))
+            return self._done(answer, doing)
         except SlackRefused as refused:
             if refused.code == "already_in_channel":
                 return self._already(refused.code)
@@ -128,7 +126,8 @@ class SlackWriter:
     def _kick(self, channel: Channel, user: str) -> Receipt:
         doing = f"remove from #{channel.name}"
         try:
-            return self._done(self._slack.send(doing, lambda c: c.conversations_kick(channel=channel.id, user=user)))
+            answer = self._slack.send(doing, lambda c: c.conversations_kick(channel=channel.id, user=user))
+            return self._done(answer, doing)
         except SlackRefused as refused:
             # Of the user or of the bot? Slack doesn't say, but who is in the channel does.
             if refused.code == "not_in_channel" and user not in self._slack.channel_members(channel):
@@ -181,16 +180,16 @@ class SlackWriter:
             return self._replace(group, others, still)
         doing = f"disable @{group.handle}, whose last user leaves"
         still()
-        return self._done(self._slack.send(doing, lambda c: c.usergroups_disable(usergroup=group.id)))
+        disabled = self._slack.send(doing, lambda c: c.usergroups_disable(usergroup=group.id))
+        return self._done(disabled, f"disable @{group.handle}, since its last user left")
 
     def _replace(self, group: UserGroup, users: Sequence[str], still: Callable[[], None]) -> Receipt:
         """Write the whole list. Slack leaves deactivated users out of it, and then answers as if it had failed."""
         doing = f"write the users of @{group.handle}"
         still()
         try:
-            return self._done(
-                self._slack.send(doing, lambda c: c.usergroups_users_update(usergroup=group.id, users=list(users)))
-            )
+            answer = self._slack.send(doing, lambda c: c.usergroups_users_update(usergroup=group.id, users=list(users)))
+            return self._done(answer, doing)
         except SlackPartly:
             with after(self.system, doing):
                 left_out = set(users) - {*self._group(group.handle).users}
@@ -252,7 +251,8 @@ class SlackWriter:
         team, _ = team_of(self._admin)
         doing = "remove an account from the workspace"
         try:
-            return self._done(self._admin.send(doing, lambda c: c.admin_users_remove(team_id=team, user_id=user)))
+            answer = self._admin.send(doing, lambda c: c.admin_users_remove(team_id=team, user_id=user))
+            return self._done(answer, doing)
         except SlackRefused as refused:
             if refused.code in _GONE:
                 return self._already(refused.code)
@@ -261,9 +261,8 @@ class SlackWriter:
     def _decline(self, invitation: str) -> Receipt:
         doing = "decline an invitation to share a channel"
         try:
-            return self._done(
-                self._slack.send(doing, lambda c: c.conversations_declineSharedInvite(invite_id=invitation))
-            )
+            answer = self._slack.send(doing, lambda c: c.conversations_declineSharedInvite(invite_id=invitation))
+            return self._done(answer, doing)
         except SlackRefused as refused:
             if refused.code == "invite_not_found":
                 return self._already(refused.code)
@@ -286,7 +285,8 @@ class SlackWriter:
     # Both
 
     def _end_sessions(self, admin: Slack, user: str) -> Receipt:
-        return self._done(admin.send("end a user's sessions", lambda c: c.admin_users_session_reset(user_id=user)))
+        doing = "end the sessions"
+        return self._done(admin.send(doing, lambda c: c.admin_users_session_reset(user_id=user)), doing)
 
     def _user(self, account: Account, resource: Resource, level: str) -> str:
         if resource.type not in _TYPES or level != "member":
@@ -298,9 +298,9 @@ class SlackWriter:
     def _no(self, reason: str) -> SystemRefused:
         return SystemRefused(self.system, reason)
 
-    def _done(self, answer: SlackResponse) -> Receipt:
+    def _done(self, answer: SlackResponse, did: str) -> Receipt:
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Receipt("200 ok", self._clock(), headers.get("x-slack-req-id"))
+        return Receipt("200 ok", self._clock(), headers.get("x-slack-req-id"), did=did)
 
     def _already(self, status: str) -> Receipt:
         return Receipt(status, self._clock(), changed=False)
