@@ -54,6 +54,12 @@ class Services:
         """
         return writers(self.settings, self.clock)
 
+    def policy_revision(self) -> str | None:
+        """The git commit that the policies in force are, where they stand in git unchanged."""
+        from onboard.policy.revision import revision_of
+
+        return revision_of(self.settings.policies or starter_policies())
+
     def vault_identity(self, token: SecretStr) -> tuple[str, str]:
         """Whom somebody's own Vault token speaks for: the Vault's system name and the entity's id.
 
@@ -72,10 +78,17 @@ def build(settings: Settings, clock: Clock) -> Services:
 
 
 def open_ledger(settings: Settings, clock: Clock) -> Ledger:
-    """The ledger that the settings name. Raises BadInput for a wrong address, SystemFailed where it doesn't answer."""
+    """The ledger that the settings name. Raises BadInput where none is there, SystemFailed where it doesn't answer."""
     from onboard.ledger import Ledger
 
     return Ledger.open(settings.ledger_url.get_secret_value(), clock)
+
+
+def begin_ledger(settings: Settings, clock: Clock) -> Ledger:
+    """The same, a new one begun where there is none."""
+    from onboard.ledger import Ledger
+
+    return Ledger.begin(settings.ledger_url.get_secret_value(), clock)
 
 
 def load_policy(settings: Settings) -> Policy:

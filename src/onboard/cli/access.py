@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onboard.cli import context, output
+from onboard.cli import context, output, past
 from onboard.cli.lifecycle import Person
 from onboard.cli.output import Json
+from onboard.cli.past import AsOf
 
 if TYPE_CHECKING:
     from onboard.ledger import Register
@@ -61,9 +62,13 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 @app.command("access")
-def access(person: Person, as_json: Json = False) -> None:
-    """What a person holds now, by which policy line, until when. Read from the systems."""
+def access(person: Person, as_of: AsOf = "", as_json: Json = False) -> None:
+    """What a person holds now, by which policy line, until when. Read from the systems; with --as-of, the ledger."""
     from onboard.review.holdings import held_by
+
+    if as_of:
+        past.access(person, as_of, as_json)
+        return
 
     with context.services() as services:
         who = context.person(services, person)
@@ -92,10 +97,14 @@ def _pending(found: Holdings) -> str:
 
 
 @app.command("who")
-def who(resource: ResourceName, as_json: Json = False) -> None:
-    """Everybody who holds something on a resource now, and why."""
+def who(resource: ResourceName, as_of: AsOf = "", as_json: Json = False) -> None:
+    """Everybody who holds something on a resource now, and why. With --as-of, who held it then."""
     from onboard.model import Resource
     from onboard.review.holdings import held_on
+
+    if as_of:
+        past.who(resource, as_of, as_json)
+        return
 
     with context.services() as services:
         asked = Resource.parse(resource)
@@ -166,10 +175,14 @@ def _held_json(held: Held) -> dict[str, Any]:
 
 
 @app.command("explain")
-def explain(person: Person, resource: ResourceName, as_json: Json = False) -> None:
+def explain(person: Person, resource: ResourceName, as_of: AsOf = "", as_json: Json = False) -> None:
     """Why a person holds something on a resource, or why not. From the policy line to the receipt."""
     from onboard.model import Resource
     from onboard.review.holdings import explain as chain
+
+    if as_of:
+        past.explain(person, resource, as_of, as_json)
+        return
 
     with context.services() as services:
         found = chain(services, context.person(services, person), Resource.parse(resource))

@@ -259,4 +259,4 @@ def _keep_policy(services: Services, actor: Actor) -> None:
     policy = services.policy
     if register_of(services).policy != policy.hash:
         services.ledger.bundles.keep(policy.hash, policy.files)
-        note(services, records.policy_in_force(policy.hash), actor)
+        note(services, records.policy_in_force(policy.hash, services.policy_revision()), actor)
