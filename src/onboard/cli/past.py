@@ -117,7 +117,7 @@ def _table(ledger: Ledger, found: Past, *, by_person: bool) -> None:
         resource = Resource.parse(one.attempt.resource)
         first = (resource.system, what(resource)) if by_person else (name(one.attempt.person),)
         since, ended = one.attempt.at, one.attempt.ended_at
-        held = f"{since:%Y-%m-%d} to {f'{ended:%Y-%m-%d}' if ended else 'now'}"
+        held = f"{since:%Y-%m-%d}\nto {ended:%Y-%m-%d}" if ended else f"since {since:%Y-%m-%d}"
         rows.append((*first, one.attempt.after or "", held, _why(found, one)))
     first = ("SYSTEM", "WHAT") if by_person else ("WHO",)
     output.table(rows, (*first, "LEVEL", "HELD", "WHY"))
