@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -19,9 +21,9 @@ class Fault(BaseModel):
     """What goes wrong with which requests: those of `system` (and `method`, and a `path` that the regex is found in).
 
     The first `skip` of them pass, the next `times` meet the fault; without `times`, all until faults are cleared.
-    `latency` waits `ms`; `429` sends `retry_after` seconds where given; `drop-before` closes the connection before
-    anything happened, `drop-after` once the change is committed; `partial` answers 500 from the second page on. At
-    `mail` the method is RCPT or DATA and the path the address.
+    `latency` waits `ms`; `429` sends `retry_after` seconds where given, as a date with `as_date`; `drop-before` closes
+    the connection before anything happened, `drop-after` once the change is committed; `partial` answers 500 from the
+    second page on. At `mail` the method is RCPT or DATA and the path the address.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,6 +36,7 @@ class Fault(BaseModel):
     skip: int = Field(default=0, ge=0)
     ms: int = Field(default=1000, ge=0)
     retry_after: int | None = Field(default=None, ge=0)
+    as_date: bool = False
 
     @field_validator("path")
     @classmethod
@@ -43,6 +46,13 @@ class Fault(BaseModel):
         except re.error as error:
             raise ValueError(f"no regular expression: {error}") from error
         return path
+
+    def wait(self, now: datetime) -> str | None:
+        """The header Retry-After of a limit that is met now; None for an answer without one."""
+        if self.kind != "429" or self.retry_after is None:
+            return None
+        when = now.astimezone(UTC) + timedelta(seconds=self.retry_after)
+        return format_datetime(when, usegmt=True) if self.as_date else str(self.retry_after)
 
     def meets(self, system: str, method: str, path: str) -> bool:
         """Whether the request is one of those it is about."""
@@ -109,10 +119,11 @@ def _fields(body: bytes) -> dict[str, Any]:
     return dict(fields)
 
 
-def answer(fault: Fault, path: str) -> Response:
-    """What the vendor would say to a request of that path that meets `429`, `500`, `forbidden` or `partial`."""
+def answer(fault: Fault, path: str, now: datetime) -> Response:
+    """What the vendor would say to a request of that path that meets `429`, `500`, `forbidden` or `partial` now."""
     status = {"429": 429, "forbidden": 403}.get(fault.kind, 500)
-    headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None and status == 429 else {}
+    wait = fault.wait(now)
+    headers = {} if wait is None else {"Retry-After": wait}
     if path.startswith("/scim/"):
         words = {429: "ratelimited", 403: "missing_scope", 500: "internal_error"}[status]
         return JSONResponse({"Errors": {"description": words, "code": status}}, status, headers)

@@ -178,7 +178,7 @@ class Gate:
         if fault and fault.kind == "drop-before":
             return []
         if fault and fault.kind in ("429", "500", "forbidden", "partial"):
-            await answer(fault, scope["path"])(scope, _replay(body), keep)
+            await answer(fault, scope["path"], self.clock.now())(scope, _replay(body), keep)
             return messages
         await target.app(scope, _replay(body), keep)
         if target.is_write(scope["method"], scope["path"]):
