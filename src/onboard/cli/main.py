@@ -18,6 +18,7 @@ from onboard.cli import (
     demo,
     doctor,
     engagement,
+    export,
     init,
     ledger,
     lifecycle,
@@ -81,6 +82,7 @@ app.add_typer(person.app, name="person")
 app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(export.app, name="export")
 app.command("demo")(demo.demo)
 app.command("sandbox")(sandbox.sandbox)
 

@@ -33,7 +33,7 @@ def access(person: str, as_of: str, as_json: bool) -> None:
 
     with _ledger() as (ledger, kinds):
         who = render.resolve(ledger.people, person)
-        found = past(ledger, kinds, _moment(as_of), person=who)
+        found = past(ledger, kinds, moment_of(as_of), person=who)
         if as_json:
             output.emit_json(_json(found))
             return
@@ -48,7 +48,7 @@ def who(resource: str, as_of: str, as_json: bool) -> None:
 
     with _ledger() as (ledger, kinds):
         asked = Resource.parse(resource)
-        found = past(ledger, kinds, _moment(as_of), resource=asked)
+        found = past(ledger, kinds, moment_of(as_of), resource=asked)
         if as_json:
             output.emit_json(_json(found))
             return
@@ -63,7 +63,7 @@ def explain(person: str, resource: str, as_of: str, as_json: bool) -> None:
 
     with _ledger() as (ledger, kinds):
         who = render.resolve(ledger.people, person)
-        found = explain_then(ledger, kinds, who, Resource.parse(resource), _moment(as_of))
+        found = explain_then(ledger, kinds, who, Resource.parse(resource), moment_of(as_of))
         if as_json:
             output.emit_json({**_json(found.past), **_grants_json(found)})
         else:
@@ -81,7 +81,7 @@ def _names(ledger: Ledger) -> Callable[[str], str]:
     return lambda person: render.name(ledger.people, person)
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     """The time that was typed; the end of a day that is given alone, or now for today. Raises BadInput."""
     now = context.clock()
     try:

@@ -19,7 +19,7 @@ from onboard.ledger.entries import Entry
 from onboard.ledger.facts import Binding, FactRecord, Facts
 from onboard.ledger.standing import Standing, standing_of
 from onboard.ledger.tasks import Task, Tasks
-from onboard.model import Assignment, Engagement, Fact, Resource, Vendor
+from onboard.model import FOUNDATIONS, Assignment, Engagement, Fact, Proof, Resource, Vendor
 
 _DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "withdrawn", "applied"})
 #: Facts after which an approval given before no longer holds.
@@ -131,6 +131,11 @@ class Register:
         """A person's account on each system; the last bound, where there are several."""
         return MappingProxyType({binding.system: binding for binding in self.accounts(person)})
 
+    def proof(self, person: str, system: str) -> str:
+        """How a person's account on a system was shown to be theirs: one of `model.Proof`."""
+        binding = self.bindings(person).get(system)
+        return binding.proof if binding else Proof.NONE
+
     def accounts(self, person: str) -> tuple[Binding, ...]:
         """Every account that is bound to a person, in the order of binding."""
         bound: dict[str, Binding] = {}
@@ -204,9 +209,13 @@ class Register:
         """Whether a task with this id was ever opened."""
         return id_ in self._tasks.by_id
 
+    def tasks(self) -> tuple[Task, ...]:
+        """Every task that was ever opened, the most urgent first."""
+        return tuple(sorted(self._tasks.by_id.values(), key=lambda task: (task.due, task.id)))
+
     def open_tasks(self) -> tuple[Task, ...]:
         """What somebody still has to do by hand, the most urgent first."""
-        return tuple(sorted((t for t in self._tasks.by_id.values() if t.done is None), key=lambda t: (t.due, t.id)))
+        return tuple(task for task in self.tasks() if task.done is None)
 
     # Effects
 
@@ -215,6 +224,12 @@ class Register:
         after = self._decisions.last_settled(digest, how="applied")
         begun = self._effects.by_digest.get(digest, ())
         return tuple(self._effects.intents[seq] for seq in begun if seq > after)
+
+    def last_given(self, person: str, system: str) -> int | None:
+        """The entry by which a person was last to be given something on a system besides its login; None for never."""
+        made = (i for i in self._effects.intents.values() if (i.change.person, i.change.system) == (person, system))
+        given = [i.seq for i in made if i.change.after is not None and i.change.resource.type not in FOUNDATIONS]
+        return max(given, default=None)
 
     def unresolved(self) -> tuple[Intended, ...]:
         """The changes of which it isn't known whether they took effect, oldest first."""
@@ -234,6 +249,11 @@ class Register:
             i for i in self._effects.intents.values() if (i.change.person, i.change.resource) == (person, resource)
         ]
         return tuple(Episode(intent, self._rested_on(intent)) for intent in intents)
+
+    def episode(self, intent: int) -> Episode:
+        """The attempt whose intent is this entry. Raises KeyError where that is no intent's number."""
+        intended = self._effects.intents[intent]
+        return Episode(intended, self._rested_on(intended))
 
     def _rested_on(self, intent: Intended) -> tuple[Approval, ...]:
         after = self._decisions.last_settled(intent.digest, before=intent.seq)

@@ -84,7 +84,7 @@ def _held(
     register: Register, revisions: Mapping[str, str | None], grants: Iterable[Grant], attempt: Attempt
 ) -> HeldThen:
     resource = Resource.parse(attempt.resource)
-    episode = next(e for e in register.grant_history(attempt.person, resource) if e.intent.seq == attempt.entry)
+    episode = register.episode(attempt.entry)
     policy = register.proposal(attempt.digest).policy
     covering = (g for g in grants if (g.person, g.resource) == (attempt.person, resource) and _covers(g, attempt))
     return HeldThen(
