@@ -130,6 +130,17 @@ class SandboxClient:
         """The starting state again, of this world or of another one."""
         self.ready = self._control("POST", "reset", {} if world is None else {"world": world})
 
+    def wait_until_quiet(self) -> None:
+        """Wait until nobody but this client is connected and nothing is under way, such as a dead process's request.
+
+        Raises SystemFailed where that doesn't come.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while (traffic := self._control("GET", "traffic")) != {"requests": 0, "connections": 1}:
+            if time.monotonic() > deadline:
+                raise SystemFailed("sandbox", f"somebody is still at work there: {traffic}")
+            time.sleep(0.001)
+
     def snapshot(self) -> int:
         """Remember how everything stands, until the next reset; the number that `restore` takes."""
         return int(self._control("POST", "snapshot")["snapshot"])

@@ -14,6 +14,9 @@ class Connections:
     def __init__(self) -> None:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def drop(self, scope: Scope) -> None:
         """Close the connection on which that request came, unless the client has closed it already."""
         if transport := self._open.get(tuple(scope["client"])):

@@ -77,6 +77,7 @@ class Control:
                 Route(f"{at}/clock", self._clock, methods=["GET", "POST"]),
                 Route(f"{at}/requests", self._requests),
                 Route(f"{at}/recording", self._recording, methods=["GET", "POST"]),
+                Route(f"{at}/traffic", self._traffic),
                 Route(f"{at}/state", self._state),
                 Route(f"{at}/faults", self._faults, methods=["GET", "POST", "DELETE"]),
                 Route(f"{at}/mail", self._mail),
@@ -149,6 +150,10 @@ class Control:
             recording.switch(on=(await _parsed(request, _Switch)).on)
             return JSONResponse({"on": recording.on})
         return JSONResponse({"on": recording.on, "exchanges": recording.all()})
+
+    async def _traffic(self, _: Request) -> Response:
+        """What is under way: requests to the systems, and open connections, this one included."""
+        return JSONResponse(self._sandbox.traffic)
 
     async def _state(self, _: Request) -> Response:
         """Who holds what on all systems, Vault read now."""

@@ -138,9 +138,12 @@ class Target(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gate:
-    """What stands before every system. `drop` closes a client's connection, `changed` saves a system's state."""
+    """What stands before every system. `drop` closes a client's connection, `changed` saves a system's state.
+
+    `busy` counts the requests that are being dealt with, those whose client is gone included.
+    """
 
     log: RequestLog
     recording: Recording
@@ -150,9 +153,17 @@ class Gate:
     principal: Callable[[str, str | None], Principal | None]
     changed: Callable[[str], None]
     drop: Callable[[Scope], None]
+    busy: int = 0
 
     async def handle(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
         """Deal with one request to that system (`latency` is in seconds)."""
+        self.busy += 1
+        try:
+            await self._handle(target, scope, receive, send)
+        finally:
+            self.busy -= 1
+
+    async def _handle(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         query = scope["query_string"].decode()
         fault = self.faults.take(target.name, scope["method"], scope["path"], asks_for_more(query, body))

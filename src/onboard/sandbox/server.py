@@ -131,8 +131,8 @@ class Sandbox:
         self._store.close()
 
     def save(self, name: str) -> None:
-        """Keep what a simulator knows now. OpenBao keeps its own."""
-        if simulator := self.simulators.get(name):
+        """Keep what a simulator knows now, where anything is kept. OpenBao keeps its own."""
+        if not self._store.temporary and (simulator := self.simulators.get(name)):
             self._store.write(name, simulator.state())
 
     def save_self(self) -> None:
@@ -160,6 +160,11 @@ class Sandbox:
             self.save_self()
         self.log.clear()
         self.recording.forget()
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        """How many requests are being dealt with, and how many connections are open, the asking one included."""
+        return {"requests": self._gate.busy, "connections": len(self.connections)}
 
     async def snapshot(self) -> int:
         """Remember how everything stands, until the next reset; the number to return by."""
