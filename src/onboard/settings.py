@@ -222,6 +222,12 @@ class MailSettings(_Section):
         return self
 
 
+class Tasks(_Section):
+    """What people have to do by hand where no system lets us: `due_days` is how many days they have for it."""
+
+    due_days: int = Field(default=2, ge=0)
+
+
 class Settings(BaseSettings):
     """The whole of it."""
 
@@ -233,6 +239,7 @@ class Settings(BaseSettings):
     ledger_url: Annotated[SecretStr, BeforeValidator(_ledger)]
     policies: DirectoryPath | None = None
     limits: Limits = Limits()
+    tasks: Tasks = Tasks()
     mail: MailSettings | None = None
 
     @classmethod

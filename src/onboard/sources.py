@@ -25,6 +25,7 @@ from onboard.settings import (
     MailSettings,
     Secret,
     Settings,
+    Tasks,
     anchored,
     variable,
 )
@@ -33,7 +34,7 @@ from onboard.settings import (
 OTHER_VARIABLES = frozenset({"ONBOARD_CONFIG", "ONBOARD_DEBUG", "ONBOARD_API_SPECS"})
 FIELDS = [item for kind in BY_KIND.values() for item in kind.model_fields.items()]
 #: The tables that are no systems.
-SECTIONS: Mapping[str, type[BaseModel]] = {"limits": Limits, "mail": MailSettings}
+SECTIONS: Mapping[str, type[BaseModel]] = {"limits": Limits, "mail": MailSettings, "tasks": Tasks}
 SECRETS = {field for field, info in (*FIELDS, *MailSettings.model_fields.items()) if info.annotation == Secret | None}
 #: The keys that name a file, with those whose value the file holds.
 FILES = {f"{field}_file": field for field in ("ledger_url", *SECRETS)}

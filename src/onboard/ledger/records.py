@@ -33,6 +33,7 @@ STRUCTURAL = frozenset(
     {
         "person_added",
         "account_bound",
+        "account_proven",
         "handle_changed",
         "vendor_loaded",
         "engagement_loaded",
@@ -116,6 +117,11 @@ def person_added(person: str) -> Record:
 def account_bound(person: str, account: str, system: str, proof: str) -> Record:
     """This account on this system is this person's, shown by `proof` (a word, such as "claimed")."""
     return _fact("account_bound", person=person, account=account, system=system, proof=proof)
+
+
+def account_proven(person: str, account: str, system: str, proof: str) -> Record:
+    """Its person showed that this account is theirs, by `proof`; it holds until the account is bound anew."""
+    return _fact("account_proven", person=person, account=account, system=system, proof=proof)
 
 
 def handle_changed(person: str, system: str) -> Record:
@@ -250,8 +256,8 @@ def task_opened(task: str, person: str, system: str, what: str, owner: str, due:
     return Record("task_opened", {**body, "due": due.isoformat()}, person)
 
 
-def task_done(task: str, person: str, evidence: str) -> Record:
-    """It was done, as a file with this sha256 shows."""
+def task_done(task: str, person: str, evidence: str | None) -> Record:
+    """It was done, as a file with this sha256 shows; None where reading the system again showed it."""
     return Record("task_done", {"task": task, "evidence": evidence}, person)
 
 

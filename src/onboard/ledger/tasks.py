@@ -20,7 +20,7 @@ SHORTEST = 4
 class Task:
     """Something that a person has to do by hand: about whom and which system, who owns it, by when, and what shows it.
 
-    `evidence` is the sha256 of the file that showed it done, None while it is open.
+    `evidence` is the sha256 of the file that showed it done; None while it is open, and where a reading showed it.
     """
 
     id: str
@@ -34,6 +34,11 @@ class Task:
     done: datetime | None = None
     done_by: Actor | None = None
     evidence: str | None = None
+
+    @property
+    def by_reading(self) -> bool:
+        """Whether it was closed because the system, read again, showed it done."""
+        return self.done is not None and self.evidence is None
 
 
 def task_id(person: str, system: str, what: str, cause: int) -> str:
