@@ -6,7 +6,7 @@ import pytest
 
 from onboard.errors import OnboardError
 from onboard.ledger import Record, Register, Result, records
-from onboard.model import Assignment, Phase
+from onboard.model import Assignment, Phase, Proof
 from tests.ledger.builders import ACCOUNT, JONAS, MARTA, VIKTOR, Story, change, engagement, onboarded, vendor
 
 
@@ -287,3 +287,22 @@ def test_what_follows_makes_a_new_register_and_leaves_the_old_one_as_it_was() ->
     assert after == story.register()
     assert after.advance([]) is after
     assert Register.replay([]).people == frozenset()
+
+
+def test_a_claim_is_proven_until_the_account_is_bound_anew_or_another_takes_its_place() -> None:
+    story = onboarded()
+    story.tell(records.account_bound(MARTA, ACCOUNT, "github", Proof.CLAIMED))
+    before = story.register()
+    story.tell(records.account_proven(MARTA, ACCOUNT, "github", Proof.WORK_EMAIL))
+    proven = before.advance(story.entries)
+    binding = proven.bindings(MARTA)["github"]
+
+    assert before.proof(MARTA, "github") == "claimed"
+    assert (proven.proof(MARTA, "github"), binding.proven) == ("work-email", story.entries[-1].at)
+    assert proven.proof(MARTA, "jira") == "none"
+    assert proven == story.register()
+
+    story.tell(records.account_bound(MARTA, "a-2", "github", Proof.CLAIMED))
+    assert story.register().proof(MARTA, "github") == "claimed"
+    story.tell(records.account_bound(MARTA, ACCOUNT, "github", Proof.CLAIMED))
+    assert story.register().proof(MARTA, "github") == "claimed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
@@ -43,12 +43,17 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Whose an account is on a system, and how that was shown."""
+    """Whose an account is on a system, by which entry, and how that was shown: `proven` is when, if it was.
+
+    `proof` is one of `model.Proof`.
+    """
 
     account: str
     person: str
     system: str
     proof: str
+    entry: int = 0
+    proven: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,10 @@ class Facts:
                 case "person_added":
                     people.add(body["person"])
                 case "account_bound":
-                    bindings[body["account"]] = Binding(body["account"], body["person"], body["system"], body["proof"])
+                    bindings[body["account"]] = _binding(entry)
+                case "account_proven":
+                    known = bindings.get(body["account"]) or self.bindings[body["account"]]
+                    bindings[known.account] = replace(known, proof=body["proof"], proven=entry.at)
             if "person" in body:
                 by_person.setdefault(body["person"], []).append(_record(entry))
         return Facts(
@@ -93,6 +101,11 @@ class Facts:
             _with_staffing(self.engagements_of, loads),
             MappingProxyType({**self.bindings, **bindings}),
         )
+
+
+def _binding(entry: Entry) -> Binding:
+    body = entry.body
+    return Binding(body["account"], body["person"], body["system"], body["proof"], entry.seq)
 
 
 def _record(entry: Entry) -> FactRecord:

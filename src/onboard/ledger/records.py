@@ -250,10 +250,15 @@ def verified(
     return Record("verified", body | ({"digest": digest} if digest else {}), person)
 
 
-def task_opened(task: str, person: str, system: str, what: str, owner: str, due: date, wanted: str) -> Record:
-    """Somebody has to do by hand what the system can't: `owner` in what capacity, `wanted` what will show it done."""
+def task_opened(
+    task: str, person: str, system: str, what: str, owner: str, due: date, wanted: str, *, readable: bool = False
+) -> Record:
+    """Somebody has to do by hand what the system can't: `owner` answers for it, `wanted` is what will show it done.
+
+    `readable` says that reading the system can tell, too.
+    """
     body = {"task": task, "person": person, "system": system, "what": what, "owner": owner, "wanted": wanted}
-    return Record("task_opened", {**body, "due": due.isoformat()}, person)
+    return Record("task_opened", {**body, "due": due.isoformat(), "readable": readable}, person)
 
 
 def task_done(task: str, person: str, evidence: str | None) -> Record:
