@@ -228,6 +228,17 @@ class Tasks(_Section):
     due_days: int = Field(default=2, ge=0)
 
 
+class Retention(_Section):
+    """For how many days personal data is kept, by what it is kept for; 0 keeps it until somebody erases it.
+
+    `left_days`: everything about a person, from the day on which they left or were cut off. `notes_days`: free text,
+    such as a justification. The nightly review applies it.
+    """
+
+    left_days: int = Field(default=0, ge=0)
+    notes_days: int = Field(default=0, ge=0)
+
+
 class Settings(BaseSettings):
     """The whole of it."""
 
@@ -240,6 +251,7 @@ class Settings(BaseSettings):
     policies: DirectoryPath | None = None
     limits: Limits = Limits()
     tasks: Tasks = Tasks()
+    retention: Retention = Retention()
     mail: MailSettings | None = None
 
     @classmethod

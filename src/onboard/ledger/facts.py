@@ -61,6 +61,7 @@ class Facts:
     """What the entries of kind "fact" say, indexed. `engagements_of`: in whose manifests a person stands or stood."""
 
     people: frozenset[str] = frozenset()
+    erased: frozenset[str] = frozenset()
     by_person: Mapping[str, tuple[FactRecord, ...]] = field(default_factory=dict)
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
     loads: Mapping[str, tuple[Load, ...]] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Facts:
     def advance(self, entries: Iterable[Entry]) -> Facts:
         """These facts and the ones that follow."""
         people: set[str] = set()
+        erased: set[str] = set()
         by_person: dict[str, list[FactRecord]] = {}
         loads: dict[str, list[Load]] = {}
         vendors: dict[str, Vendor] = {}
@@ -86,6 +88,8 @@ class Facts:
                     continue
                 case "person_added":
                     people.add(body["person"])
+                case "erased":
+                    erased.add(body["person"])
                 case "account_bound":
                     bindings[body["account"]] = _binding(entry)
                 case "account_proven":
@@ -95,6 +99,7 @@ class Facts:
                 by_person.setdefault(body["person"], []).append(_record(entry))
         return Facts(
             self.people | people,
+            self.erased | erased,
             extended(self.by_person, by_person),
             MappingProxyType({**self.vendors, **vendors}),
             extended(self.loads, loads),

@@ -43,6 +43,9 @@ STRUCTURAL = frozenset(
         "left",
         "cut_off",
         "restored",
+        "legal_hold",
+        "hold_released",
+        "erased",
     }
 )
 #: What a proposal's terms must name; they may say more.
@@ -167,6 +170,21 @@ def cut_off(person: str) -> Record:
 def restored(person: str, undoes: int) -> Record:
     """An earlier left, cut_off or role_changed of this person (its entry's number) counts as if it hadn't happened."""
     return _fact("restored", person=person, undoes=undoes)
+
+
+def legal_hold(person: str) -> Record:
+    """What is kept of this person has to be kept until the hold is released."""
+    return _fact("legal_hold", person=person)
+
+
+def hold_released(person: str) -> Record:
+    """No legal hold is on this person any more."""
+    return _fact("hold_released", person=person)
+
+
+def erased(person: str) -> Record:
+    """This person's key is destroyed: nobody can say any more who they were. It can't be undone."""
+    return _fact("erased", person=person)
 
 
 def _fact(name: str, **details: str | int | None) -> Record:

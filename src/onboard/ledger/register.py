@@ -75,8 +75,18 @@ class Register:
 
     @property
     def people(self) -> frozenset[str]:
-        """Everybody who was ever added."""
-        return self._facts.people
+        """Everybody who was ever added, but for the erased."""
+        return self._facts.people - self._facts.erased
+
+    @property
+    def erased(self) -> frozenset[str]:
+        """Everybody whose personal data is gone, or has to go."""
+        return self._facts.erased
+
+    def legal_hold(self, person: str) -> FactRecord | None:
+        """Since when what is kept of a person has to be kept; None where no hold is on them."""
+        holds = [r for r in self._facts.by_person.get(person, ()) if r.name in ("legal_hold", "hold_released")]
+        return holds[-1] if holds and holds[-1].name == "legal_hold" else None
 
     @property
     def vendors(self) -> Mapping[str, Vendor]:
@@ -137,7 +147,9 @@ class Register:
         return binding.proof if binding else Proof.NONE
 
     def accounts(self, person: str) -> tuple[Binding, ...]:
-        """Every account that is bound to a person, in the order of binding."""
+        """Every account that is bound to a person, in the order of binding; the erased have none any more."""
+        if person in self._facts.erased:
+            return ()
         bound: dict[str, Binding] = {}
         for record in self._facts.by_person.get(person, ()):
             account = record.detail["account"] if record.name == "account_bound" else None
