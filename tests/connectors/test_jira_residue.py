@@ -144,7 +144,18 @@ def test_a_cut_off_goes_on_though_one_project_fails(site: Site) -> None:
         site.writer.cut_off(marta)
 
     site.sandbox.clear_faults()
-    assert beside_the_account(site.reader.residue(marta)) == {("project:PAY", "Viewers", "direct")}
+    assert beside_the_account(site.reader.residue(marta)) == set()
+
+
+def test_without_the_list_of_shared_roles_each_project_is_asked_for_its_own(site: Site) -> None:
+    marta = everything_given(site)
+    site.sandbox.fault(site.system, "forbidden", path=r"/rest/api/\d/role$")
+
+    assert ("project:PAY", "Viewers", "direct") in beside_the_account(site.reader.residue(marta))
+    site.writer.cut_off(marta)
+
+    site.sandbox.clear_faults()
+    assert beside_the_account(site.reader.residue(marta)) == set()
 
 
 def test_a_list_that_fails_is_unknown_and_the_others_are_read(site: Site) -> None:

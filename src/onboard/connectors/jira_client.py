@@ -30,6 +30,7 @@ from onboard.connectors.http import (
     transport,
 )
 from onboard.connectors.loopback import is_loopback
+from onboard.connectors.pacing import UNPACED, Cost, Pace
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Resource
 
@@ -40,6 +41,9 @@ _PAGE = 50
 #: Users per page of a list or a search; a shorter page is the last.
 SEARCH_PAGE = 1000
 _GONE = requests.codes.not_found
+#: A quota holds for everything; a burst's limit for each method of an endpoint.
+_REQUEST = Cost("requests")
+_LIMITS = {"GET": "reads", "POST": "posts", "PUT": "puts", "DELETE": "deletes"}
 _EXPLAINED = {
     400: "not accepted as it stands",
     403: "the token lacks the right",
@@ -66,6 +70,10 @@ class Actors:
     users: Mapping[str, str]
     groups: tuple[str, ...]
 
+    def names(self, user: User) -> bool:
+        """Whether the user is among them; upper and lower case are the same to Jira."""
+        return user.name.lower() in {name.lower() for name in self.users}
+
 
 class JiraClient:
     """Requests to one Jira site. On Cloud the token belongs to `email`; on Data Center it's a personal access token."""
@@ -78,11 +86,13 @@ class JiraClient:
         token: SecretStr | str,
         deployment: Deployment,
         clock: Callable[[], datetime],
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
         self.cloud = deployment == "cloud"
         self.clock = clock
         secret = token if isinstance(token, SecretStr) else SecretStr(token)
+        self._pace = pace
         self._sdk = PerThread(lambda: _connect(base_url, email, secret, self.cloud))
 
     def call(
@@ -156,9 +166,25 @@ class JiraClient:
         urls = self.read(f"list the roles of {project}", f"project/{project}/role").body
         return {name: f"project/{project}/role/{url.rstrip('/').rpartition('/')[2]}" for name, url in urls.items()}
 
+    def shared_roles(self) -> dict[str, str]:
+        """The roles that projects share: id → name. Empty where the token isn't Jira's administrator (GET role)."""
+        answer = self.read("list the roles", "role", expect=[requests.codes.forbidden])
+        told = answer.body if answer.status != requests.codes.forbidden else []
+        return {str(role["id"]): role["name"] for role in told if not role.get("scope")}
+
     def actors(self, project: str, role: str, path: str) -> Actors:
         """The users and groups in a role, inactive users among them. Members of the groups hold it through these."""
-        actors = self.read(f"read role {role} of {project}", path).body["actors"]
+        found = self.find_actors(project, role, path)
+        if found is None:
+            raise SystemRefused(self.system, f"read role {role} of {project}: answered 404 ({_EXPLAINED[404]}).")
+        return found
+
+    def find_actors(self, project: str, role: str, path: str) -> Actors | None:
+        """The same; None where the project has no such role, or the token can't see it."""
+        answer = self.read(f"read role {role} of {project}", path, expect=[_GONE])
+        if answer.status == _GONE:
+            return None
+        actors = answer.body["actors"]
         users = [actor for actor in actors if actor["type"] == "atlassian-user-role-actor"]
         groups = tuple(actor["name"] for actor in actors if actor["type"] == "atlassian-group-role-actor")
         if self.cloud:
@@ -180,9 +206,17 @@ class JiraClient:
         if self.cloud:
             groups = self.read("list a user's groups", "user/groups", {"accountId": user.id}).body
             return {group["name"]: {"groupId": group["groupId"]} for group in groups}
-        query = {"key": user.id, "expand": "groups"}
-        groups = self.read("list a user's groups", "user", query).body["groups"]["items"]
-        return {group["name"]: {"groupname": group["name"]} for group in groups}
+        found = self.user_with_groups(user.id)
+        return found[1] if found else {}
+
+    def user_with_groups(self, key: str) -> tuple[User, dict[str, dict[str, str]]] | None:
+        """Data Center: a user by the key, with the groups as `groups_of` has them, in one call; None if it's gone."""
+        query = {"key": key, "expand": "groups"}
+        answer = self.read("look up a user", "user", query, expect=[_GONE])
+        if answer.status == _GONE:
+            return None
+        groups = answer.body["groups"]["items"]
+        return self.parsed(answer.body), {group["name"]: {"groupname": group["name"]} for group in groups}
 
     def user(self, query: Mapping[str, str]) -> User | None:
         """One user, by `accountId` (Cloud), `key` or `username` (Data Center); None where there is none (404)."""
@@ -225,13 +259,20 @@ class JiraClient:
         body: Mapping[str, Any] | None,
         expect: Collection[int],
     ) -> Answer:
+        costs = [_REQUEST, Cost(_LIMITS[verb], of=path.partition("/")[0])]
+        self._pace.take(costs)
         answer = self._send(doing, verb, path, query, body)
         name = answer.headers.get("x-ausername", "")
         if answer.status < requests.codes.bad_request and (name == "anonymous" or _denied(answer)):
             raise Rejected(self.system, f"{doing}: answered as for nobody. The token is wrong, expired or revoked.")
         if answer.status not in expect and not _success(answer.status):
             detail = _EXPLAINED.get(answer.status, "")
-            raise status_failure(self.system, doing, answer.status, answer.headers, self.clock(), detail)
+            failure = status_failure(self.system, doing, answer.status, answer.headers, self.clock(), detail)
+            if answer.status == requests.codes.too_many_requests:
+                self._pace.limited(
+                    costs["quota" not in answer.headers.get("ratelimit-reason", "")], failure.retry_after
+                )
+            raise failure
         return answer
 
     def _send(

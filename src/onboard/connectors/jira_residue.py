@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import cached_property
 
 from onboard.connectors.base import OWN_ACCOUNT, Residue, Unverifiable
-from onboard.connectors.http import side_by_side
-from onboard.connectors.jira_client import JiraClient, User
+from onboard.connectors.jira_client import Actors, JiraClient, User
+from onboard.connectors.jira_roles import Role, look_at_all
 from onboard.connectors.jira_schemes import entries
-from onboard.connectors.levers import gather
+from onboard.connectors.levers import Once, gather
+from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Holding, Resource
 
 #: Atlassian's API tokens end after a year at most.
@@ -37,34 +37,37 @@ class _Search:
         self._client = client
         self._account = account
         self._find = find
+        self._user = Once(self._find_user)
+        self._groups = Once(self._find_groups)
 
     def account(self) -> Iterator[Holding]:
         """An active account: on Data Center it can log in; on Cloud it is Atlassian's, and groups let it in."""
-        if self._user and self._user.active:
+        user = self._user()
+        if user and user.active:
             via = OWN_ACCOUNT if self._client.cloud else "direct"
             yield self._holding("account", self._client.system, "active", via)
 
     def groups(self) -> Iterator[Holding]:
         """The groups that the user is in."""
-        yield from (self._holding("group", name, "member") for name in self._groups)
+        yield from (self._holding("group", name, "member") for name in self._groups())
 
     def roles(self) -> Iterator[Holding]:
         """Every role of every project that names the user or one of the user's groups."""
-        if self._user is None:
-            return
-        projects = self._client.projects()
-        listed = side_by_side(self._client.roles, projects)
-        roles = [(project, *role) for project, found in zip(projects, listed, strict=True) for role in found.items()]
-        for held in side_by_side(lambda role: list(self._in_role(*role)), roles):
-            yield from held
+        looked = look_at_all(self._client, self._in_role)
+        for held in looked.found:
+            yield from () if isinstance(held, SystemFailed) else held
+        for failed in (*looked.found, *looked.failures):
+            if isinstance(failed, SystemFailed):
+                raise failed
 
     def schemes(self) -> Iterator[Holding]:
         """Permissions that schemes give to the user or one of the user's groups by name."""
-        for name, found in entries(self._client).items() if self._user else ():
+        schemes, user, groups = entries(self._client), self._user(), self._groups()
+        for name, found in schemes.items() if user else ():
             for entry in found:
-                if entry.user is not None and self._user and entry.user == self._user.id:
+                if entry.user is not None and user and entry.user == user.id:
                     yield self._holding("permission-scheme", name, entry.permission)
-                elif entry.group in self._groups:
+                elif entry.group in groups:
                     yield self._holding("permission-scheme", name, entry.permission, f"group {entry.group}")
 
     def unverifiable(self) -> Iterator[Unverifiable]:
@@ -80,15 +83,18 @@ class _Search:
             yield Unverifiable("personal access tokens", "are the person's own; they end when the account is inactive")
         yield Unverifiable("issue security, filters and boards", "that name the person can't be searched for by person")
 
-    def _in_role(self, project: str, role: str, path: str) -> Iterator[Holding]:
-        actors = self._client.actors(project, role, path)
-        if self._user and self._user.name.lower() in {name.lower() for name in actors.users}:
-            yield self._holding("project", project, role)
-        for group in set(actors.groups) & set(self._groups):
-            yield self._holding("project", project, role, f"group {group}")
+    def _in_role(self, role: Role, actors: Actors | SystemFailed) -> list[Holding] | SystemFailed:
+        if isinstance(actors, SystemFailed):
+            return actors
+        try:
+            user, groups = self._user(), self._groups()
+        except SystemFailed as failure:
+            return failure
+        own = [self._holding("project", role.project, role.name)] if user and actors.names(user) else []
+        through = set(actors.groups) & set(groups)
+        return own + [self._holding("project", role.project, role.name, f"group {group}") for group in through]
 
-    @cached_property
-    def _user(self) -> User | None:
+    def _find_user(self) -> User | None:
         """The user with the account's id; of an account that isn't bound, the one that answers to its handle."""
         external_id = self._account.external_id
         if external_id is None:
@@ -96,10 +102,17 @@ class _Search:
             external_id = found.external_id if found else None
         return self._client.by_id(external_id) if external_id else None
 
-    @cached_property
-    def _groups(self) -> list[str]:
-        return list(self._client.groups_of(self._user)) if self._user else []
+    def _find_groups(self) -> list[str]:
+        """On Cloud by the account's id as it is, while the user is being looked up."""
+        id_ = self._account.external_id if self._client.cloud else None
+        user = User(id_, id_, id_, active=True, email=None) if id_ else self._user()
+        try:
+            return list(self._client.groups_of(user)) if user else []
+        except SystemRefused:
+            if self._user() is None:
+                return []
+            raise
 
     def _holding(self, type_: str, name: str, level: str, via: str = "direct") -> Holding:
-        resource, user = Resource(self._client.system, type_, name), self._user
+        resource, user = Resource(self._client.system, type_, name), self._user()
         return Holding(user.id if user else "", user.shown if user else "", resource, level, via=via)

@@ -31,27 +31,29 @@ def pull(system: str, levers: Sequence[Lever]) -> list[Receipt]:
     Raises one failure after the last lever, where any failed: it names them all. It is a SystemRefused only where
     every answer was a definite no and nothing took effect, else a SystemFailed, uncertain where something may have.
     """
-    return _settled(system, [_pulled(lever) for lever in levers])
+    return settled(system, [pulled(lever) for lever in levers])
 
 
 def pull_together(system: str, levers: Iterable[Lever]) -> list[Receipt]:
     """The same for levers that don't wait for each other: side by side, receipts in the levers' order."""
-    return _settled(system, side_by_side(_pulled, levers, AT_ONCE))
+    return settled(system, side_by_side(pulled, levers, AT_ONCE))
 
 
 def pull_first(system: str, first: Lever, others: Iterable[Lever]) -> list[Receipt]:
     """The coarsest lever by itself, then the others side by side, whatever became of the first."""
-    return _settled(system, [_pulled(first), *side_by_side(_pulled, others, AT_ONCE)])
+    return settled(system, [pulled(first), *side_by_side(pulled, others, AT_ONCE)])
 
 
-def _pulled(lever: Lever) -> Sequence[Receipt] | SystemFailed:
+def pulled(lever: Lever) -> Sequence[Receipt] | SystemFailed:
+    """A lever's receipts, or how it failed."""
     try:
         return lever()
     except SystemFailed as failure:
         return failure
 
 
-def _settled(system: str, ended: Iterable[Sequence[Receipt] | SystemFailed]) -> list[Receipt]:
+def settled(system: str, ended: Iterable[Sequence[Receipt] | SystemFailed]) -> list[Receipt]:
+    """The receipts of levers that were pulled. Raises as `pull` does where any failed."""
     receipts: list[Receipt] = []
     failures: list[SystemFailed] = []
     for each in ended:
