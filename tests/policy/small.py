@@ -18,6 +18,7 @@ from onboard.model import (
     Fact,
     Kind,
     Phase,
+    Proof,
     Source,
     Vendor,
 )
@@ -83,7 +84,8 @@ entity Person { outsourced: Bool, vendors: Set<String>, holds: Set<String> };
 entity Resource { system: String, kind: String, type: String, owner: String, classification: String,
                   sensitivity: Long, tags: Set<String>, exclusive: Bool };
 action hold appliesTo { principal: Person, resource: Resource, context: { level: String, role: String, phase: String,
-                        model: String, engagement: String, sensitivity: Long, facts: Set<String> } };
+                        model: String, engagement: String, sensitivity: Long, facts: Set<String>,
+                        proof: String } };
 """
 
 NO_ADMIN = """\
@@ -170,6 +172,7 @@ class Register:
     gone: frozenset[str] = frozenset()
     engagements: Mapping[str, Engagement] = field(default_factory=lambda: {"payments": engagement()})
     vendors: Mapping[str, Vendor] = field(default_factory=lambda: {"nordwind": vendor()})
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
 
     def assignments(self, person: str) -> tuple[Assignment, ...]:
         return tuple(each for each in self.works if each.person == person)
@@ -185,6 +188,9 @@ class Register:
 
     def left(self, person: str) -> Fact | None:
         return fact("left") if person in self.gone else None
+
+    def proof(self, person: str, system: str) -> str:
+        return self.proofs.get(system, Proof.WORK_EMAIL)
 
 
 def register(phase: Phase | None = Phase.RAMP_UP, role: str = "engineer", **changed: Any) -> Register:

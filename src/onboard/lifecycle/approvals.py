@@ -34,8 +34,21 @@ def authenticate(services: Services, token: SecretStr | None) -> Actor:
             f" onboard person add NAME --email E-MAIL --{system} USERNAME. Nothing was changed."
         )
     person = people.account(account).person
-    _require_own_handle(register_of(services), person, system)
+    register = register_of(services)
+    _require_present(register, person, system, account)
+    _require_own_handle(register, person, system)
     return Actor(person, VAULT_LOGIN)
+
+
+def _require_present(register: Register, person: str, system: str, account: str) -> None:
+    """Raises NotAuthorised where another login has taken this one's place: the former one speaks for nobody."""
+    present = register.bindings(person).get(system)
+    if present is not None and present.account != account:
+        raise NotAuthorised(
+            f"This Vault login was somebody's here until another was entered for them. Log in with that one, or have a"
+            f" colleague of the company enter this one: onboard person set {person[:10]} --{system} USERNAME."
+            " Nothing was changed."
+        )
 
 
 def _require_own_handle(register: Register, person: str, system: str) -> None:

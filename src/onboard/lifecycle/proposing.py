@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from onboard.engine.diff import Subject
 from onboard.engine.parallel import beating, each
@@ -12,14 +13,16 @@ from onboard.engine.plan import Authority, Part, Plan
 from onboard.engine.reconcile import authorise, propose
 from onboard.errors import StalePlan
 from onboard.ledger import Lease, Proposal, Register, owner_here, records
-from onboard.lifecycle.accounts import bind, identified
-from onboard.lifecycle.standing import limits_of, note, protected_by, register_of, rules_of, subject_of
-from onboard.model import Actor
+from onboard.lifecycle.accounts import bind, settled
+from onboard.lifecycle.standing import Unbound, limits_of, note, protected_by, register_of, rules_of, subject_of
+from onboard.model import Actor, Kind
 from onboard.wiring import Services
 
 #: Seconds that a person's lease lives without being renewed, and that another worker on the same person waits for it.
 PERSON_TTL = 40.0
 PERSON_WAIT = 50.0
+#: People whose handles are looked up under one lease.
+BATCH = 50
 
 
 @contextmanager
@@ -45,11 +48,33 @@ def bind_everybody(services: Services, actor: Actor, system: str | None = None) 
     """Bind whoever was entered and whose handles (on that system, or on any) answer to an account by now."""
     register = register_of(services)
     for person, profile in services.ledger.people.all().items():
-        bound = {name: binding.account for name, binding in register.bindings(person).items()}
-        handles = [name for name in profile.handles if system in (None, name) and name in services.readers]
-        if not all(identified(services, bound.get(name)) for name in handles):
+        handles = [
+            pair for pair in profile.handles.items() if system in (None, pair[0]) and pair[0] in services.readers
+        ]
+        if not all(settled(services, register, person, *pair) for pair in handles):
             with alone(services, [person]):
                 bind(services, register_of(services), person, actor)
+
+
+def bind_entered(services: Services, people: Sequence[str], actor: Actor) -> dict[str, Unbound]:
+    """Bind the handles of people just entered, so that who takes one over later inherits nothing; by person, why not.
+
+    Vault is left for later: its names are the company's own to give, and its accounts come with the first grant.
+    Raises Waiting where another worker has one of these people.
+    """
+    systems = frozenset(name for name, reader in services.readers.items() if reader.kind is not Kind.VAULT)
+    register, unbound = register_of(services), dict[str, Unbound]()
+    for start in range(0, len(people), BATCH):
+        batch = people[start : start + BATCH]
+        with alone(services, batch):
+            register = register.advance(services.ledger.journal.entries(register.seq))
+            found = each(partial(_bind_on, services, register, actor, systems), batch)
+        unbound |= dict(zip(batch, found, strict=True))
+    return unbound
+
+
+def _bind_on(services: Services, register: Register, actor: Actor, systems: frozenset[str], person: str) -> Unbound:
+    return bind(services, register, person, actor, systems)
 
 
 def look(services: Services, register: Register, subjects: Sequence[Subject]) -> Plan:

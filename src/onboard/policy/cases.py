@@ -72,6 +72,10 @@ class _Imagined:
     def left(self, person: str) -> None:
         """Nobody left."""
 
+    def proof(self, person: str, system: str) -> str:
+        """The proof that the test gives, on every system."""
+        return self.case.proof
+
 
 def run(policy: Policy) -> tuple[Result, ...]:
     """Every policy test's result, in the order of files and lines."""

@@ -37,6 +37,11 @@ class Rule:
     source: Source
     text: str
 
+    @property
+    def asks_for_proof(self) -> bool:
+        """Whether the rule looks at how an account was shown to be its person's."""
+        return "context.proof" in self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -65,6 +70,7 @@ class Question:
     engagement: str
     engagement_sensitivity: int
     facts: frozenset[str]
+    proof: str
 
     def request(self) -> dict[str, object]:
         """The Cedar request."""
@@ -80,6 +86,7 @@ class Question:
                 "engagement": self.engagement,
                 "sensitivity": self.engagement_sensitivity,
                 "facts": sorted(self.facts),
+                "proof": self.proof,
             },
         }
 
@@ -105,7 +112,7 @@ class Question:
 #: Asked once as guardrails load, to see that their schema describes what we ask.
 _PROBE = Question(
     "", True, frozenset({"v"}), frozenset({"h"}), "s:t:n", "s", "k", "t", "o", "c", 0, frozenset({"t"}), False,
-    "l", "r", "p", "m", "e", 0, frozenset({"f"}),
+    "l", "r", "p", "m", "e", 0, frozenset({"f"}), "c",
 )  # fmt: skip
 
 

@@ -64,6 +64,10 @@ class RegisterView(Protocol):
         """That the person left altogether."""
         ...
 
+    def proof(self, person: str, system: str) -> str:
+        """How the person's account on a system was shown to be theirs: one of `model.Proof`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Work:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from onboard.errors import OnboardError
-from onboard.model import Grant, Warrant
+from onboard.model import Grant, Proof, Warrant
 from onboard.policy.catalogue import Policy
 from onboard.policy.cedar import Question, Rule
 from onboard.policy.desired import RegisterView
@@ -46,7 +46,7 @@ def check(policy: Policy, grants: Iterable[Grant], register: RegisterView, today
                 answers[question] = policy.guardrails.forbidding(question)
             for rule, failure in answers[question]:
                 key = (rule.id, person, str(grant.resource), grant.level)
-                refusals.setdefault(key, _refusal(rule, failure, grant))
+                refusals.setdefault(key, _refusal(question, rule, failure, grant))
     return tuple(refusals[key] for key in sorted(refusals))
 
 
@@ -106,14 +106,21 @@ def _question(policy: Policy, about: _About, grant: Grant, warrant: Warrant, reg
         engagement=engagement.id,
         engagement_sensitivity=engagement.classification.rank,
         facts=about.facts,
+        proof=register.proof(grant.person, resource.system),
     )
 
 
-def _refusal(rule: Rule, failure: str, grant: Grant) -> Refusal:
-    lines = ", ".join(sorted({str(warrant.source) for warrant in grant.warrants}))
+def _refusal(question: Question, rule: Rule, failure: str, grant: Grant) -> Refusal:
     why = f"it could not be evaluated ({failure}), so it refuses" if failure else rule.because
     message = (
         f"guardrail {rule.id} ({rule.source}) forbids {grant.level} on {grant.resource}: {why}"
-        f" [{rule.control}]. Granted by {lines}; change that line, or have the rule changed."
+        f" [{rule.control}]. {_way_out(question, rule, grant)}"
     )
     return Refusal(rule.id, rule.because, rule.control, grant, message)
+
+
+def _way_out(question: Question, rule: Rule, grant: Grant) -> str:
+    if rule.asks_for_proof and question.proof == Proof.CLAIMED:
+        return f"Confirm the account: onboard person confirm {grant.person[:10]} --system {grant.resource.system}"
+    lines = ", ".join(sorted({str(warrant.source) for warrant in grant.warrants}))
+    return f"Granted by {lines}; change that line, or have the rule changed."

@@ -17,6 +17,7 @@ from onboard.model import (
     EngagementModel,
     Entitlement,
     Phase,
+    Proof,
     Resource,
     Source,
 )
@@ -175,20 +176,21 @@ class Reader:
     def _case(self, block: Block) -> Case | None:
         name, refused = _case_name(block), _texts(block.items("refused"))
         given = block.block("given", "what the test is given")
-        given.only("role", "phase", "facts", "milestones", "model", "classification", "on")
+        given.only("role", "phase", "facts", "milestones", "model", "classification", "on", "proof")
         role, phase = given.text("role"), given.choice("phase", Phase)
         model = given.choice("model", EngagementModel) if "model" in given else EngagementModel.STAFF_AUGMENTATION
         classification = (
             given.choice("classification", Classification) if "classification" in given else Classification.RESTRICTED
         )
+        proof = given.choice("proof", Proof) if "proof" in given else Proof.WORK_EMAIL
         expect, suppose = _holdings(block, "expect"), _holdings(block, "suppose")
         on, facts = given.day("on", required=False), self._held(given)
         milestones = self._known(given.items("milestones"), block.notes, milestone=True)
-        if phase is None or model is None or classification is None or not role:
+        if phase is None or model is None or classification is None or proof is None or not role:
             return None
         return Case(
             name, role, phase, model, classification, on or DEFAULT_DAY, expect, refused,
-            block.source, MappingProxyType(facts), milestones, suppose,
+            block.source, MappingProxyType(facts), milestones, suppose, proof,
         )  # fmt: skip
 
     def _held(self, given: Block) -> dict[str, date | None]:

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
-from onboard.model import AccountKind, Classification, EngagementModel, Entitlement, Phase, Resource, Source
+from onboard.model import AccountKind, Classification, EngagementModel, Entitlement, Phase, Proof, Resource, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Case:
     """A policy test: given a person in a role and phase with these facts, exactly these grants, or these refusals.
 
     `facts` gives each prerequisite's last day, None for without end. `suppose` adds grants as if the role had them, to
-    test a guardrail.
+    test a guardrail. `proof` is how the person's accounts were shown to be theirs.
     """
 
     name: str
@@ -143,3 +143,4 @@ class Case:
     facts: Mapping[str, date | None] = field(default_factory=lambda: MappingProxyType({}))
     milestones: tuple[str, ...] = ()
     suppose: tuple[Holds, ...] = ()
+    proof: Proof = Proof.WORK_EMAIL
