@@ -26,6 +26,7 @@ from onboard.cli import (
     person,
     plans,
     policy,
+    rights,
     sandbox,
 )
 from onboard.errors import OnboardError
@@ -78,6 +79,7 @@ app.add_typer(doctor.app)
 app.add_typer(lifecycle.app)
 app.add_typer(plans.app)
 app.add_typer(access.app)
+person.app.add_typer(rights.app)
 app.add_typer(person.app, name="person")
 app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")

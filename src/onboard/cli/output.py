@@ -96,7 +96,12 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
 
 def emit_json(value: object) -> None:
     """One JSON document to stdout: dataclasses as objects, dates in ISO 8601, sets sorted."""
-    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(as_json(value))
+
+
+def as_json(value: object) -> str:
+    """The document as text, as `emit_json` writes it."""
+    return json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n"
 
 
 def _plain(value: object) -> Any:

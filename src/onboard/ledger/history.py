@@ -89,13 +89,19 @@ class History:
         return self._select(there & or_(changes.c.ended_at.is_(None), changes.c.ended_at > then), person, resource)
 
     def attempts(
-        self, since: datetime, until: datetime, *, person: str | None = None, resource: str | None = None
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        person: str | None = None,
+        resource: str | None = None,
     ) -> tuple[Attempt, ...]:
         """Every attempt that began in this time (its end excluded), whatever came of it, in the journal's order.
 
         Raises OnboardError where the journal can't be read, SystemFailed where the database fails.
         """
-        between = (changes.c.at >= _micros(since)) & (changes.c.at < _micros(until))
+        between = changes.c.at >= (_micros(since) if since else 0)
+        between = between & (changes.c.at < _micros(until)) if until else between
         return self._select(between, person, resource)
 
     def rebuild(self) -> None:

@@ -30,6 +30,8 @@ SHORTEST_NAME = 3
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 #: What could forge a line, or colour or turn round what is shown: control characters and changes of direction.
 _HIDDEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+#: What a person leaves no row in when erased, in the order in which rows can go.
+_OF_PEOPLE = (person_index, person_data, person_keys)
 _ID_PREFIX = re.compile(r"(?:p-)?([0-9a-f]{4,32})")
 
 
@@ -172,15 +174,37 @@ class People:
                 return str(data["text"])
         raise BadInput.one(f"No text is kept under {note}; its person may have been erased.")
 
+    def kept(self, person: str) -> dict[str, dict[str, Any]]:
+        """Everything that is kept under a person's key, in clear, by purpose: profile, `account:…`, `note:…`, codes."""
+        with self._database.reading() as connection:
+            return {purpose: data for _, purpose, data in _read(connection, person_data.c.person == person)}
+
+    def knows(self, person: str) -> bool:
+        """Whether anything is kept of a person, be it only their key."""
+        with self._database.reading() as connection:
+            return bool(connection.scalar(select(person_keys.c.person).where(person_keys.c.person == person)))
+
+    def forget(self, notes: Iterable[str]) -> int:
+        """Delete these notes; how many there still were. Raises Waiting as `erase`."""
+        purposes = [f"note:{note}" for note in notes]
+        with self._database.writing() as connection:
+            gone = sum(
+                connection.execute(delete(person_data).where(person_data.c.purpose == purpose)).rowcount
+                for purpose in purposes
+            )
+        if gone:
+            self._database.scrub(person_data.name)
+        return gone
+
     def erase(self, person: str) -> None:
         """Destroy a person's key and everything kept under it, here and in the write-ahead log. May be repeated.
 
         Raises Waiting where the key is gone but the log couldn't be emptied yet.
         """
         with self._database.writing() as connection:
-            for table in (person_index, person_data, person_keys):
+            for table in _OF_PEOPLE:
                 connection.execute(delete(table).where(table.c.person == person))
-        self._database.scrub()
+        self._database.scrub(*(table.name for table in _OF_PEOPLE))
 
     def _write(self, connection: Connection, person: str, purpose: str, data: Mapping[str, Any]) -> None:
         key = connection.scalar(select(person_keys.c.key).where(person_keys.c.person == person))
@@ -219,9 +243,12 @@ def _read(connection: Connection, condition: ColumnElement[bool]) -> Iterator[tu
 
 def _index_key(database: Database) -> bytes:
     """The key of the index, made when the ledger is first opened."""
+    wanted = select(ledger_keys.c.key).where(ledger_keys.c.name == "index")
+    with database.reading() as connection:
+        if key := connection.scalar(wanted):
+            return bytes(key)
     with database.writing() as connection:
-        key = connection.scalar(select(ledger_keys.c.key).where(ledger_keys.c.name == "index"))
-        if key is None:
+        if (key := connection.scalar(wanted)) is None:
             key = secrets.token_bytes(32)
             connection.execute(insert(ledger_keys).values(name="index", key=key))
     return bytes(key)

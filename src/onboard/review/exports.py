@@ -6,7 +6,7 @@ say the same. For a SIEM a change is an OCSF event, class User Access Management
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,10 +61,18 @@ def changes(ledger: Ledger, since: datetime, until: datetime) -> Iterator[Row]:
 
     Raises OnboardError where the journal can't be read.
     """
+    return _changes(ledger, ledger.history.attempts(since, until))
+
+
+def changes_of(ledger: Ledger, person: str) -> Iterator[Row]:
+    """Every attempt to change one person's access, as `changes`."""
+    return _changes(ledger, ledger.history.attempts(person=person))
+
+
+def _changes(ledger: Ledger, attempts: Iterable[Attempt]) -> Iterator[Row]:
     register = Register.replay(ledger.journal.entries())
     revisions = {e.body["hash"]: e.body.get("revision") for e in ledger.journal.entries(kinds={"policy"})}
-    for attempt in ledger.history.attempts(since, until):
-        yield _change(register, revisions, attempt)
+    return (_change(register, revisions, attempt) for attempt in attempts)
 
 
 def _change(register: Register, revisions: Mapping[str, str | None], attempt: Attempt) -> Row:

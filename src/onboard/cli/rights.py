@@ -1,0 +1,93 @@
+"""`onboard person export, erase, hold, release`: what the people who are kept here may ask for, and what forbids it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboard.cli import context, output, preview, render
+from onboard.cli.lifecycle import Person, Yes
+from onboard.cli.output import Json
+from onboard.errors import BadInput
+
+app = typer.Typer()
+
+
+@app.command("export")
+def export(
+    person: Person,
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the two files go.", file_okay=False)
+    ] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Everything that is held about a person, as JSON and as a page to read. Answers a subject-access request."""
+    from onboard.review.subject_access import dossier, page
+
+    with context.ledger() as ledger:
+        who = render.resolve(ledger.people, person)
+        found = dossier(ledger, who, context.clock())
+        if as_json:
+            output.emit_json(found)
+            return
+        data, read = folder / f"{who[:10]}.json", folder / f"{who[:10]}.html"
+        _write(data, output.as_json(found))
+        _write(read, page(found))
+    output.say(f"Wrote {data} and {read}: everything that is held about {found.name}.")
+    output.say("They hold personal data, and only you may read them. Delete them once they are handed over.")
+
+
+def _write(path: Path, text: str) -> None:
+    """A new file that only its owner may read. Raises BadInput where it exists, or can't be written."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BadInput.one(f"{path} exists already and isn't overwritten. Choose another folder: -o FOLDER") from None
+    except OSError as error:
+        raise BadInput.one(f"{path} can't be written: {error.strerror}.") from None
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@app.command("erase")
+def erase(person: Person, yes: Yes = False) -> None:
+    """Forget a person for good: their key is destroyed. Refused while they hold access or a legal hold is on them."""
+    from onboard.lifecycle import erasure
+
+    with context.services() as services:
+        who = render.resolve(services.ledger.people, person)
+        name = context.name(services, who)
+        if not yes:
+            output.say(f"Forgets {name} for good. The journal stays whole; nobody can say any more who {who[:10]} was.")
+            preview.confirm(services, who)
+        erasure.erase(services, who, context.actor(services))
+    output.say(f"Erased. {who[:10]} stands for nobody any more, and the journal is as whole as before.")
+    output.say("Copies made earlier (backups, exports) still hold what they held: let them expire, or delete them.")
+
+
+@app.command("hold")
+def hold(
+    person: Person,
+    because: Annotated[str, typer.Option(help="Why, such as the case's number. Kept under the person's key.")],
+) -> None:
+    """Put a legal hold on a person: nothing about them is erased until it is released."""
+    from onboard.lifecycle import erasure
+
+    with context.services() as services:
+        who = context.person(services, person)
+        erasure.hold(services, who, because, context.actor(services))
+        output.say(f"A legal hold is on {context.name(services, who)} now.")
+
+
+@app.command("release")
+def release(person: Person) -> None:
+    """Take the legal hold from a person."""
+    from onboard.lifecycle import erasure
+
+    with context.services() as services:
+        who = context.person(services, person)
+        erasure.release(services, who, context.actor(services))
+        output.say(f"No legal hold is on {context.name(services, who)} any more.")
