@@ -30,6 +30,7 @@ from onboard.settings import (
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from onboard.connectors.mail import Mailer
     from onboard.ledger import Ledger
     from onboard.policy.catalogue import Policy
 
@@ -60,6 +61,16 @@ class Services:
 
         return revision_of(self.settings.policies or starter_policies())
 
+    def mailer(self) -> Mailer | None:
+        """What sends mail; None where no mail server is configured. Raises as opening its password does."""
+        mail = self.settings.mail
+        if mail is None:
+            return None
+        from onboard.connectors.mail import Mailer
+
+        password = _Purse(self.settings, self.clock, "reading").open(mail.password) if mail.password else None
+        return Mailer(mail.host, mail.sender, mail.port, mail.tls, mail.username, password)
+
     def vault_identity(self, token: SecretStr) -> tuple[str, str]:
         """Whom somebody's own Vault token speaks for: the Vault's system name and the entity's id.
 
@@ -89,6 +100,13 @@ def begin_ledger(settings: Settings, clock: Clock) -> Ledger:
     from onboard.ledger import Ledger
 
     return Ledger.begin(settings.ledger_url.get_secret_value(), clock)
+
+
+def upgrade_ledger(settings: Settings) -> tuple[str, str]:
+    """Bring an older ledger up to date; returns its shape before, and where it is. Raises as `open_ledger`."""
+    from onboard.ledger.database import Database
+
+    return Database.upgraded(settings.ledger_url.get_secret_value())
 
 
 def load_policy(settings: Settings) -> Policy:
