@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from requests.utils import parse_header_links
 
 from onboard.connectors.base import TIMEOUT
 from onboard.connectors.github_app import AppInstallation, InstallationAuth
-from onboard.connectors.github_pace import Pace, is_limited, unhurried
+from onboard.connectors.github_pace import GRAPHQL, costs, heed, not_spent, refused
 from onboard.connectors.http import (
     Answer,
     PerThread,
@@ -38,6 +37,7 @@ from onboard.connectors.http import (
     transport,
 )
 from onboard.connectors.loopback import is_loopback
+from onboard.connectors.pacing import UNPACED, Pace
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Resource
 
@@ -83,7 +83,8 @@ class Graph:
 class GitHubClient:
     """Requests to one organisation, with a token or as a GitHub App's installation.
 
-    `clock` gives the time that `Retry-After` dates and the life of an App's tokens count from.
+    `clock` gives the time that `Retry-After` dates and the life of an App's tokens count from; `pace` is asked before
+    each request, and told what GitHub says of its limits.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class GitHubClient:
         org: str,
         credential: AppInstallation | SecretStr | str,
         clock: Callable[[], datetime],
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
         self.org = org
@@ -100,7 +102,7 @@ class GitHubClient:
         self.is_app = isinstance(credential, AppInstallation)
         auth = self._authentication(base_url, credential)
         self._sdk = PerThread(lambda: _connect(base_url, auth))
-        self._pace = Pace(time.monotonic, time.sleep) if is_limited(base_url) else unhurried
+        self._pace = pace
 
     def call(
         self,
@@ -117,14 +119,17 @@ class GitHubClient:
         """
         with read_only() if verb == "GET" else nullcontext():
             sdk = self._sdk()
-            self._pace(verb, path)
+            self._pace.take(costs(verb, path))
             with transport(self.system, doing):
                 status, headers, text = sdk.github.requester.requestJson(
                     verb, path, parameters=dict(query or {}), input=body, cnx=sdk.connection
                 )
-            if status not in expect and not _success(status):
-                raise self._failure(doing, status, headers, text)
-            return Answer(status, headers, self._parsed(doing, text))
+            heed(self._pace, path, headers, self.clock().timestamp())
+            if self._is_limit(status, headers, text) or (status not in expect and not _success(status)):
+                raise self._failure(doing, path, status, headers, text)
+            answer = Answer(status, headers, self._parsed(doing, text))
+            self._pace.give_back(not_spent(verb, path, status, answer.body))
+            return answer
 
     def read(
         self, doing: str, path: str, query: Mapping[str, Any] | None = None, expect: Collection[int] = ()
@@ -147,7 +152,9 @@ class GitHubClient:
             (tuple(error.get("path") or ()), _error_type(error)) for error in (answer.body or {}).get("errors") or ()
         )
         if any(kind == "RATE_LIMITED" for _, kind in errors):
-            raise limited(self.system, doing, answer.status, self._until_reset(answer.headers))
+            wait = self._until_reset(answer.headers)
+            self._pace.limited(GRAPHQL, wait)
+            raise limited(self.system, doing, answer.status, wait)
         data = (answer.body or {}).get("data")
         if not isinstance(data, dict):
             kinds = ", ".join(sorted({kind for _, kind in errors})) or "no data"
@@ -199,16 +206,21 @@ class GitHubClient:
         answer = self.read("look up an account by its id", f"/user/{external_id}", expect=[requests.codes.not_found])
         return str(answer.body["login"]) if answer.status == requests.codes.ok else None
 
-    def _failure(self, doing: str, status: int, headers: Mapping[str, str], text: str) -> SystemFailed:
-        """GitHub says "limit" with 429, or with 403 and either a header or a message of its own."""
+    def _failure(self, doing: str, path: str, status: int, headers: Mapping[str, str], text: str) -> SystemFailed:
         now = self.clock()
-        if status in (requests.codes.forbidden, requests.codes.too_many_requests):
+        if self._is_limit(status, headers, text):
             wait = self._until_reset(headers)
-            if wait is not None or "rate limit" in text.lower() or status == requests.codes.too_many_requests:
-                return limited(self.system, doing, status, wait)
+            refused(self._pace, path, headers, text, wait)
+            return limited(self.system, doing, status, wait)
         if requests.codes.multiple_choices <= status < requests.codes.bad_request:
             return SystemRefused(self.system, f"{doing}: it was renamed or moved. Correct its name in the policy.")
         return status_failure(self.system, doing, status, headers, now, _EXPLAINED.get(status, ""))
+
+    def _is_limit(self, status: int, headers: Mapping[str, str], text: str) -> bool:
+        """GitHub says "limit" with 429, or with 403 and either a header or a message of its own."""
+        if status == requests.codes.forbidden:
+            return self._until_reset(headers) is not None or "rate limit" in text.lower()
+        return bool(status == requests.codes.too_many_requests)
 
     def _until_reset(self, headers: Mapping[str, str]) -> float | None:
         """The seconds that GitHub wants waited: by `Retry-After`, or until an exhausted budget begins anew."""
@@ -231,7 +243,7 @@ class GitHubClient:
         with transport(self.system, doing):
             status, headers, text = sdk.github.requester.requestJson("POST", path, input=body, cnx=sdk.connection)
         if status != requests.codes.created:
-            raise self._failure(doing, status, headers, text)
+            raise self._failure(doing, path, status, headers, text)
         return cast(Mapping[str, Any], self._parsed(doing, text))
 
     def _parsed(self, doing: str, text: str) -> Any:

@@ -1,73 +1,70 @@
-"""Keeping below GitHub's secondary limits, which it tells of only once they are passed, and then for a minute or more.
+"""What a request costs of GitHub's limits, and what its answer says of them (see limits.py).
 
-github.com and ghe.com have them (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api):
-900 points a minute by REST and 2,000 by GraphQL, and 80 requests a minute that create content. Enterprise Server has
-none unless its administrators say so. One client keeps its own count: several workers share GitHub's.
+A request is one of an hour's points, and of a minute's 1 for reading and 5 for anything else; what creates something
+counts as content too, and what invites somebody as an invitation. A removal creates nothing and invites nobody.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
+import re
+from collections.abc import Mapping
 
-MINUTE = 60.0
-REST, GRAPHQL, CONTENT = 900, 2_000, 80
-#: What a request costs: reading 1 point, everything else 5.
+import requests
+
+from onboard.connectors.pacing import Cost, Pace
+
 READ, WRITE = 1, 5
+GRAPHQL, POINTS = Cost("graphql"), Cost("points")
+#: Stands for all requests of a credential: a secondary limit doesn't say which of them were too many.
+REQUESTS = Cost("requests")
+CONTENT = Cost("content")
+
+_CREATES = frozenset({"POST", "PUT", "PATCH"})
+_TO_ORG = re.compile(r"/orgs/[^/]+/(?:memberships/[^/]+|invitations)$")
+_TO_REPO = re.compile(r"/repos/([^/]+/[^/]+)/collaborators/[^/]+$")
 
 
-class Window:
-    """So many points in any minute. Thread-safe; `sleep` is called without holding anything up."""
-
-    def __init__(self, points: int, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        self._points = points
-        self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()
-        self._spent: deque[tuple[float, int]] = deque()
-
-    def spend(self, points: int) -> None:
-        """Wait until that many points are free, and take them."""
-        while (wait := self._take(points)) > 0:
-            self._sleep(wait)
-
-    def _take(self, points: int) -> float:
-        """0 where they were free and are taken, else the seconds until it is worth asking again."""
-        with self._lock:
-            now = self._clock()
-            while self._spent and self._spent[0][0] <= now - MINUTE:
-                self._spent.popleft()
-            if sum(each for _, each in self._spent) + points <= self._points:
-                self._spent.append((now, points))
-                return 0.0
-            return self._spent[0][0] + MINUTE - now
+def costs(verb: str, path: str) -> list[Cost]:
+    """What a request takes of each limit."""
+    if is_graphql(path):
+        return [REQUESTS, GRAPHQL, Cost("graphql_a_minute", READ)]
+    taken = [REQUESTS, POINTS, Cost("points_a_minute", READ if verb == "GET" else WRITE)]
+    if verb in _CREATES:
+        taken += [CONTENT, Cost("content_an_hour"), *_invitation(path)]
+    return taken
 
 
-class Pace:
-    """Called before each request, with its verb and path; waits where the minute is full."""
-
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        self._rest, self._graphql, self._content = (Window(points, clock, sleep) for points in (REST, GRAPHQL, CONTENT))
-
-    def __call__(self, verb: str, path: str) -> None:
-        """Count one request. A removal creates no content: it never waits for grants."""
-        for window, points in self._costs(verb, path):
-            window.spend(points)
-
-    def _costs(self, verb: str, path: str) -> Iterable[tuple[Window, int]]:
-        if path.endswith("/graphql"):
-            return [(self._graphql, READ)]
-        content = [(self._content, 1)] if verb in ("POST", "PUT", "PATCH") else []
-        return [*content, (self._rest, READ if verb == "GET" else WRITE)]
+def not_spent(verb: str, path: str, status: int, body: object) -> list[Cost]:
+    """The invitation that wasn't one after all: whoever is in already is only given another role."""
+    offered = status == requests.codes.created or (isinstance(body, Mapping) and body.get("state") == "pending")
+    return [] if offered or verb not in _CREATES else _invitation(path)
 
 
-def unhurried(verb: str, path: str) -> None:
-    """The pace where there are no secondary limits: none."""
+def heed(pace: Pace, path: str, headers: Mapping[str, str], now: float) -> None:
+    """Pass on what an answer's headers say of the hour's points (`now` as Unix time, like GitHub's own)."""
+    remaining, limit, reset = (headers.get(f"x-ratelimit-{name}", "") for name in ("remaining", "limit", "reset"))
+    if remaining.isdecimal() and limit.isdecimal() and reset.isdecimal():
+        pace.left(_hourly(path), int(remaining), int(limit), int(reset) - now)
 
 
-def is_limited(base_url: str) -> bool:
-    """Whether that address is github.com's or ghe.com's, which have secondary limits."""
-    host = urlsplit(base_url).hostname or ""
-    return host == "api.github.com" or host.endswith(".ghe.com")
+def refused(pace: Pace, path: str, headers: Mapping[str, str], text: str, wait: float | None) -> None:
+    """Pass on that an answer said "too many". A secondary limit stops all requests, or just content if it says so."""
+    if headers.get("x-ratelimit-remaining") == "0":
+        pace.limited(_hourly(path), wait)
+    else:
+        pace.limited(CONTENT if "content creation" in text.lower() else REQUESTS, wait)
+
+
+def is_graphql(path: str) -> bool:
+    """Whether a request goes to the GraphQL API."""
+    return path.endswith("/graphql")
+
+
+def _hourly(path: str) -> Cost:
+    return GRAPHQL if is_graphql(path) else POINTS
+
+
+def _invitation(path: str) -> list[Cost]:
+    if found := _TO_REPO.search(path):
+        return [Cost("repository_invitations", of=found[1].lower())]
+    return [Cost("invitations")] if _TO_ORG.search(path) else []

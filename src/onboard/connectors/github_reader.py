@@ -22,6 +22,7 @@ from onboard.connectors.github_rotation import Rotation
 from onboard.connectors.github_routes import ROUTES
 from onboard.connectors.github_sweep import Part, Sweep
 from onboard.connectors.http import MALFORMED, malformed
+from onboard.connectors.pacing import UNPACED, Pace
 from onboard.errors import SystemFailed
 from onboard.model import Account, Kind, Observation, Reading, Resource
 
@@ -57,9 +58,10 @@ class GitHubReader:
         org: str,
         credential: AppInstallation | SecretStr | str,
         clock: Callable[[], datetime],
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
-        self._client = GitHubClient(system, base_url, org, credential, clock)
+        self._client = GitHubClient(system, base_url, org, credential, clock, pace)
         self._rotation = Rotation()
 
     def read(self, scope: Scope) -> Observation:

@@ -18,6 +18,7 @@ from onboard.connectors.github_health import health
 from onboard.connectors.github_levers import GONE, Levers, email_of
 from onboard.connectors.github_told import DIRECT
 from onboard.connectors.http import documented, merged
+from onboard.connectors.pacing import UNPACED, Pace, urgently
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Kind, Receipt, Resource
 
@@ -43,9 +44,10 @@ class GitHubWriter:
         org: str,
         credential: AppInstallation | SecretStr | str,
         clock: Callable[[], datetime],
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
-        self._client = GitHubClient(system, base_url, org, credential, clock)
+        self._client = GitHubClient(system, base_url, org, credential, clock, pace)
         self._graph = GitHubGraph(self._client)
         self._levers = Levers(self._client)
 
@@ -63,6 +65,7 @@ class GitHubWriter:
                 return self._grant_repo(account, login, resource.name, path, level)
             return self._grant_membership(login, resource.name, path, level)
 
+    @urgently
     def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Take away whatever the account holds on the resource, and every invitation to it that can be deleted.
 
@@ -87,6 +90,7 @@ class GitHubWriter:
         """Never: GitHub changes one member at a time."""
         return False
 
+    @urgently
     def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """Remove from the organisation and from every repository, then delete invitations, deploy keys and credentials.
 

@@ -15,6 +15,7 @@ from onboard.connectors.jira_client import SEARCH_PAGE, Deployment, JiraClient, 
 from onboard.connectors.jira_health import capabilities, health
 from onboard.connectors.jira_residue import residue
 from onboard.connectors.jira_schemes import Entry, entries
+from onboard.connectors.pacing import UNPACED, Pace
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, AccountState, Holding, Kind, Observation, Reading, Resource
 
@@ -44,9 +45,10 @@ class JiraReader:
         token: SecretStr | str,
         deployment: Deployment,
         clock: Callable[[], datetime],
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
-        self._client = JiraClient(system, base_url, email, token, deployment, clock)
+        self._client = JiraClient(system, base_url, email, token, deployment, clock, pace)
 
     def read(self, scope: Scope) -> Observation:
         """Read what is in scope and this system's; with None all groups, projects and permission schemes that the token

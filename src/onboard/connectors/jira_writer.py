@@ -14,6 +14,7 @@ from onboard.connectors.jira_cutoff import CutOff
 from onboard.connectors.jira_health import health
 from onboard.connectors.jira_levers import Levers
 from onboard.connectors.jira_roles import Role
+from onboard.connectors.pacing import UNPACED, Pace, urgently
 from onboard.errors import SystemRefused
 from onboard.model import Account, Kind, Receipt, Resource
 
@@ -34,27 +35,31 @@ class JiraWriter:
         token: SecretStr | str,
         deployment: Deployment,
         clock: Callable[[], datetime],
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
-        self._client = JiraClient(system, base_url, email, token, deployment, clock)
+        self._client = JiraClient(system, base_url, email, token, deployment, clock, pace)
         self._levers = Levers(self._client)
 
     def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Add to the group, or to the project role named `level`; other roles are left as they are.
 
-        Raises SystemRefused where the account is gone, or the project has no such role.
+        Raises SystemRefused where the account is gone or deactivated, or the project has no such role.
         """
         self._client.check_resource(resource)
         with documented(self.system, f"grant {resource}"):
             user = self._user(account)
             if user is None:
                 raise SystemRefused(self.system, f"{resource}: the account is gone from Jira. Bind the new one.")
+            if not user.active:
+                raise SystemRefused(self.system, f"{resource}: the account is deactivated. Have it activated first.")
             if resource.type == "permission-scheme":
                 raise SystemRefused(self.system, f"{resource}: people get permissions through roles. Grant a role.")
             if resource.type == "group":
                 return self._levers.join(user, resource.name)
             return self._take_role(user, resource.name, level)
 
+    @urgently
     def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Remove from the group, from the project role named `level`, or that permission from the scheme.
 
@@ -77,6 +82,7 @@ class JiraWriter:
         """Never: groups and roles are changed one member at a time."""
         return False
 
+    @urgently
     def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """On Data Center deactivate; beside that remove from every group, project role and permission scheme.
 

@@ -6,9 +6,6 @@ SCIM is another API: its client never raises for a status.
 
 from __future__ import annotations
 
-import logging
-import re
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +17,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
-from onboard.connectors.base import TIMEOUT
 from onboard.connectors.http import PerThread, limited, read_only, reading, retry_after, status_failure, transport
-from onboard.connectors.loopback import is_loopback
+from onboard.connectors.pacing import UNPACED, Pace
+from onboard.connectors.slack_client import LIMITED, error_code, web_client
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, AccountKind, AccountState
 
@@ -34,8 +31,6 @@ PAGE_SIZE = 999
 
 #: Errors after which the call may have taken effect all the same.
 _UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
-_LIMITED = frozenset({"ratelimited", "rate_limited"})
-_CODE = re.compile(r"[a-z0-9_:]{1,80}")
 _DETAILS: Mapping[str, str] = {
     "account_inactive": "the token's user is deactivated",
     "cant_invite": "that person can't be invited to this channel",
@@ -103,13 +98,21 @@ class Slack:
     """
 
     def __init__(
-        self, system: str, base_url: str, token: SecretStr, clock: Clock, *, retry: bool, page_size: int = PAGE_SIZE
+        self,
+        system: str,
+        base_url: str,
+        token: SecretStr,
+        clock: Clock,
+        *,
+        retry: bool,
+        page_size: int = PAGE_SIZE,
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
         self._clock = clock
         self._retry = retry
         self._page_size = page_size
-        self._client = PerThread(lambda: web_client(base_url, token))
+        self._client = PerThread(lambda: web_client(base_url, token, clock, pace))
 
     def send(self, doing: str, ask: Ask) -> SlackResponse:
         """Send one request, once. Raises as base.Writer says: SlackRefused with the code, or SystemFailed."""
@@ -147,7 +150,7 @@ class Slack:
         if response.status_code != requests.codes.ok:
             return status_failure(self.system, doing, response.status_code, response.headers, self._clock())
         code = error_code(response)
-        if code in _LIMITED:
+        if code in LIMITED:
             return limited(self.system, doing, response.status_code, retry_after(response.headers, self._clock()))
         if code == "failed_for_some_users":
             return SlackPartly(self.system, f"{doing}: answered {code}.", uncertain=True)
@@ -213,28 +216,6 @@ class Slack:
         return {group.handle: group for group in map(_user_group, answer.get("usergroups") or ())}
 
 
-def web_client(base_url: str, token: SecretStr) -> WebClient:
-    """A client that sends each request once, logs nothing, and reaches loopback directly."""
-    kind = _DirectClient if is_loopback(base_url) else WebClient
-    return kind(
-        token=token.get_secret_value(), base_url=base_url, timeout=int(TIMEOUT), retry_handlers=[], logger=silence()
-    )
-
-
-def silence() -> logging.Logger:
-    """A logger for an SDK that logs bodies and errors, which hold names; what went wrong is in our exceptions."""
-    logger = logging.Logger("slack_sdk", logging.CRITICAL + 1)  # noqa: LOG001 - one that nobody turns up
-    logger.propagate = False
-    return logger
-
-
-def error_code(response: SlackResponse) -> str:
-    """Slack's error code; empty where what came isn't one."""
-    data = response.data if isinstance(response.data, dict) else {}
-    code = str(data.get("error") or "")
-    return code if _CODE.fullmatch(code) else ""
-
-
 def invisible(name: str) -> str:
     """Why a channel can't be read or changed."""
     return f"#{name} is not visible to the token: invite its bot there, or check the name."
@@ -265,13 +246,3 @@ def _state(user: Mapping[str, Any]) -> AccountState:
 
 def _user_group(told: Mapping[str, Any]) -> UserGroup:
     return UserGroup(told["id"], told["handle"], not told.get("date_delete"), tuple(told.get("users") or ()))
-
-
-class _DirectClient(WebClient):
-    """A client that no proxy comes between. The SDK, and urllib under it, take one from the environment."""
-
-    def _perform_urllib_http_request_internal(self, url: str, req: urllib.request.Request) -> dict[str, Any]:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(req, timeout=self.timeout) as response:
-            body = response.read().decode(response.headers.get_content_charset() or "utf-8")
-            return {"status": response.code, "headers": response.headers, "body": body}

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from onboard.connectors.base import Capability, Health, Residue, Scope
 from onboard.connectors.http import Rejected, Unreachable, side_by_side
+from onboard.connectors.pacing import UNPACED, Pace
 from onboard.connectors.slack_api import (
     PAGE_SIZE,
     Ask,
@@ -50,11 +51,18 @@ class SlackReader:
     kind = Kind.SLACK
 
     def __init__(
-        self, system: str, base_url: str, token: SecretStr, clock: Clock, *, page_size: int = PAGE_SIZE
+        self,
+        system: str,
+        base_url: str,
+        token: SecretStr,
+        clock: Clock,
+        pace: Pace = UNPACED,
+        *,
+        page_size: int = PAGE_SIZE,
     ) -> None:
         self.system = system
         self._clock = clock
-        self._slack = Slack(system, base_url, token, clock, retry=True, page_size=page_size)
+        self._slack = Slack(system, base_url, token, clock, retry=True, page_size=page_size, pace=pace)
 
     def read(self, scope: Scope) -> Observation:
         """As base.Reader says. Without a scope: every channel that is visible, every user group, and, where the token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import requests
 from pydantic import SecretStr
@@ -14,7 +14,10 @@ from slack_sdk.scim.v1.response import SCIMResponse
 from onboard.connectors.base import TIMEOUT
 from onboard.connectors.http import PerThread, status_failure, transport
 from onboard.connectors.loopback import is_loopback
-from onboard.connectors.slack_api import Clock, silence
+from onboard.connectors.pacing import UNPACED, Cost, Pace
+from onboard.connectors.slack_api import Clock
+from onboard.connectors.slack_client import silence
+from onboard.connectors.slack_pace import SCIM_READ, SCIM_USER
 from onboard.errors import SystemFailed
 from onboard.model import Receipt
 
@@ -28,27 +31,31 @@ _DETAILS = {
 class Scim:
     """One SCIM endpoint (`https://api.slack.com/scim/v1/`), with an admin's token."""
 
-    def __init__(self, system: str, base_url: str, token: SecretStr, clock: Clock) -> None:
+    def __init__(self, system: str, base_url: str, token: SecretStr, clock: Clock, pace: Pace = UNPACED) -> None:
         self.system = system
         self._clock = clock
         self._client = PerThread(lambda: _client(base_url, token))
+        self._pace = pace
 
     def deactivate(self, user: str) -> Receipt:
         """Deactivate an account (DELETE Users/ID), which logs it out everywhere. Raises as base.Writer says.
 
         An id that Slack doesn't know is a receipt with `changed=False`.
         """
-        answer = self._send("deactivate an account", lambda c: c.delete_user(user))
+        answer = self._send("deactivate an account", SCIM_USER, lambda c: c.delete_user(user))
         if answer is None:
             return Receipt("404 user_not_found", self._clock(), changed=False)
         return Receipt(f"{answer.status_code} deactivated", self._clock(), did="deactivate the account")
 
     def check(self) -> None:
         """Raises SystemFailed where the endpoint doesn't let the token list users (GET Users)."""
-        self._send("list one user by SCIM", lambda c: c.search_users(count=1, start_index=1))
+        self._send("list one user by SCIM", SCIM_READ, lambda c: c.search_users(count=1, start_index=1))
 
-    def _send(self, doing: str, ask: Callable[[SCIMClient], SCIMResponse]) -> SCIMResponse | None:
+    def _send(
+        self, doing: str, costs: Sequence[Cost], ask: Callable[[SCIMClient], SCIMResponse]
+    ) -> SCIMResponse | None:
         """The answer of 2xx; None where it says that there is no such user."""
+        self._pace.take(costs)
         try:
             with transport(self.system, doing):
                 answer = ask(self._client())
@@ -61,7 +68,11 @@ class Scim:
         if answer.status_code == requests.codes.not_found and "user_not_found" in (answer.raw_body or ""):
             return None
         detail = _DETAILS.get(answer.status_code, "")
-        raise status_failure(self.system, doing, answer.status_code, answer.headers, self._clock(), detail)
+        failure = status_failure(self.system, doing, answer.status_code, answer.headers, self._clock(), detail)
+        if answer.status_code == requests.codes.too_many_requests:
+            for cost in costs:
+                self._pace.limited(cost, failure.retry_after)
+        raise failure
 
 
 def _client(base_url: str, token: SecretStr) -> SCIMClient:

@@ -12,6 +12,7 @@ from slack_sdk.web import SlackResponse
 from onboard.connectors.base import Health, Hold, unheld
 from onboard.connectors.http import Unreachable
 from onboard.connectors.levers import Lever, after, holding, pull, pull_first, pull_together
+from onboard.connectors.pacing import UNPACED, Pace, urgently
 from onboard.connectors.slack_api import Channel, Clock, Slack, SlackPartly, SlackRefused, UserGroup, invisible
 from onboard.connectors.slack_health import writer_health
 from onboard.connectors.slack_routes import invitations, lacking, team_of
@@ -43,12 +44,13 @@ class SlackWriter:
         admin_token: SecretStr | None,
         scim_base_url: str | None,
         clock: Clock,
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
         self._clock = clock
-        self._slack = Slack(system, base_url, bot_token, clock, retry=False)
-        self._admin = Slack(system, base_url, admin_token, clock, retry=False) if admin_token else None
-        self._scim = Scim(system, scim_base_url, admin_token, clock) if admin_token and scim_base_url else None
+        self._slack = Slack(system, base_url, bot_token, clock, retry=False, pace=pace)
+        self._admin = Slack(system, base_url, admin_token, clock, retry=False, pace=pace) if admin_token else None
+        self._scim = Scim(system, scim_base_url, admin_token, clock, pace) if admin_token and scim_base_url else None
         self._channels: dict[str, Channel] = {}
         self._listed: datetime | None = None
 
@@ -66,6 +68,7 @@ class SlackWriter:
         with holding(hold, resource) as still:
             return self._put_in(self._group(resource.name), user, still)
 
+    @urgently
     def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Remove from the channel (conversations.kick), or write the user group's users without the account.
 
@@ -85,6 +88,7 @@ class SlackWriter:
         """True for user groups: usergroups.users.update takes the whole list."""
         return resource.type == "usergroup"
 
+    @urgently
     def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """Deactivate the account, where an admin token is configured; then, side by side, end its sessions, take it out
         of user groups and channels, and decline its accepted invitations to share a channel where the bot may list
@@ -228,7 +232,16 @@ class SlackWriter:
             return self._already("no account")
         if self._admin is None:
             raise self._no("no admin token is configured, so accounts can't be deactivated. Have an owner do it.")
+        if self._is_gone(account.external_id):
+            return self._already("deactivated already")
         return self._deactivate(account.external_id)
+
+    def _is_gone(self, user: str) -> bool:
+        """Whether it is sure that the account is deactivated: SCIM answers the second time as it did the first."""
+        try:
+            return self._slack.user(user).state is AccountState.GONE
+        except SystemFailed as failure:
+            return isinstance(failure, SlackRefused) and failure.code in _GONE
 
     def _deactivate(self, user: str) -> Receipt:
         """By SCIM (Business+ and Enterprise); where that is refused, out of the workspace (admin.users.remove)."""

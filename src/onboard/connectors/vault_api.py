@@ -21,10 +21,13 @@ from pydantic import SecretStr
 from onboard.connectors.base import TIMEOUT
 from onboard.connectors.http import PerThread, read_only, reading, status_failure, transport
 from onboard.connectors.loopback import is_loopback
+from onboard.connectors.pacing import UNPACED, Cost, Pace
 from onboard.errors import SystemFailed, SystemRefused
 
 Clock = Callable[[], datetime]
 Ask = Callable[[Any], requests.Response]  # hvac has no types
+#: An operator's quota doesn't say to which paths it applies.
+_REQUEST = Cost("requests")
 
 _DETAILS: Mapping[int, str] = {
     307: "it sends us elsewhere, which would hand the token on; give the active node's own address",
@@ -132,15 +135,25 @@ class Vault:
     """
 
     def __init__(
-        self, system: str, addr: str, token: SecretStr, namespace: str | None, clock: Clock, *, retry: bool
+        self,
+        system: str,
+        addr: str,
+        token: SecretStr,
+        namespace: str | None,
+        clock: Clock,
+        *,
+        retry: bool,
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
         self._clock = clock
         self._retry = retry
         self._client = PerThread(lambda: _client(addr, token, namespace))
+        self._pace = pace
 
     def send(self, doing: str, ask: Ask) -> Answer:
         """Send one request, once. Raises as base.Writer says: VaultRefused for a definite no, else SystemFailed."""
+        self._pace.take([_REQUEST])
         with transport(self.system, doing):
             response = ask(self._client())
         if response.status_code >= requests.codes.multiple_choices:
@@ -166,6 +179,8 @@ class Vault:
     def _failure(self, doing: str, response: requests.Response) -> SystemFailed:
         status = response.status_code
         failure = status_failure(self.system, doing, status, response.headers, self._clock(), _DETAILS.get(status, ""))
+        if status == requests.codes.too_many_requests:
+            self._pace.limited(_REQUEST, failure.retry_after)
         if not isinstance(failure, SystemRefused):
             return failure
         nothing = status == requests.codes.not_found and _json(response) == {"errors": []}

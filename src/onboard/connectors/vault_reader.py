@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from onboard.connectors.base import Capability, Health, Residue, Scope
 from onboard.connectors.http import Unreachable, side_by_side
+from onboard.connectors.pacing import UNPACED, Pace
 from onboard.connectors.vault_api import Alias, Clock, Entity, Group, Mount, Vault
 from onboard.connectors.vault_health import capabilities, reader_health
 from onboard.connectors.vault_reach import Reach, reach
@@ -43,11 +44,12 @@ class VaultReader:
         namespace: str | None,
         clock: Clock,
         login_mount: str = "userpass",
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
         self._login_mount = login_mount
         self._clock = clock
-        self._vault = Vault(system, addr, token, namespace, clock, retry=True)
+        self._vault = Vault(system, addr, token, namespace, clock, retry=True, pace=pace)
 
     def read(self, scope: Scope) -> Observation:
         """As base.Reader says. Without a scope: every auth mount but `token`, every group, every policy of an entity.

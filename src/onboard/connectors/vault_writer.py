@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from onboard.connectors.base import Health, Hold, unheld
 from onboard.connectors.http import merged
 from onboard.connectors.levers import after, holding
+from onboard.connectors.pacing import UNPACED, Pace, urgently
 from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Vault
 from onboard.connectors.vault_cutoff import ABSENT, CutOff
 from onboard.connectors.vault_health import writer_health
@@ -40,11 +41,12 @@ class VaultWriter:
         namespace: str | None,
         clock: Clock,
         login_mount: str = "userpass",
+        pace: Pace = UNPACED,
     ) -> None:
         self.system = system
         self._login_mount = login_mount
         self._clock = clock
-        self._vault = Vault(system, addr, token, namespace, clock, retry=False)
+        self._vault = Vault(system, addr, token, namespace, clock, retry=False, pace=pace)
         self._sweeper = Sweeper(self._vault, clock)
 
     def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
@@ -61,6 +63,7 @@ class VaultWriter:
         with holding(hold, resource) as still:
             return self._join(self._group(resource), entity.id, still)
 
+    @urgently
     def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
         """Disable the account's entity and end its tokens and secret ids, or take the one thing. Raises as grant does.
 
@@ -70,6 +73,8 @@ class VaultWriter:
         if resource.type not in _ONLY_TAKEN:
             self._check(resource, level)
         entity = self._entity(account, resource.name if resource.type == "login" else self._login_mount)
+        if resource.type == "token" and account.external_id is not None:
+            return self._end_token(account.external_id, entity, resource.name)
         if entity is None:
             return self._already(ABSENT)
         if resource.type == "login":
@@ -83,6 +88,7 @@ class VaultWriter:
         """True for groups: their members can only be written as a whole (POST identity/group/id/…)."""
         return resource.type == "group"
 
+    @urgently
     def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
         """Disable the entity by its id and take its policies; beside that, revoke its tokens, take its groups and
         destroy its secret ids. It is found by its alias where its id is gone.
@@ -157,10 +163,14 @@ class VaultWriter:
         if resource.type == "policy":
             return self._drop_policy(entity, resource.name)
         if resource.type == "token":
-            sweep = self._sweeper.token(entity, resource.name)
-            return Receipt(str(sweep), self._clock(), changed=sweep.revoked > 0)
+            return self._end_token(entity.id, entity, resource.name)
         end = self._sweeper.secret_ids if resource.type == "approle" else self._sweeper.login_leases
         return merged(end(entity, resource.name), self._clock())
+
+    def _end_token(self, entity_id: str, entity: Entity | None, name: str) -> Receipt:
+        """End one live token, also one that outlived its entity: Vault lists it on though it opens nothing."""
+        sweep = self._sweeper.token(entity_id, entity, name)
+        return Receipt(str(sweep), self._clock(), changed=sweep.revoked > 0)
 
     def _drop_policy(self, entity: Entity, name: str) -> Receipt:
         """Take one policy from the entity."""
