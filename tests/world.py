@@ -291,7 +291,7 @@ def open_services(sandbox: SandboxClient, database: Path, policy: Policy, clock:
     """What the product would work with, against this sandbox."""
     folder = database.parent
     settings = Settings.load({**sandbox.env, "ONBOARD_LEDGER_URL": f"sqlite:///{database}"}, folder)
-    ledger = Ledger.open(f"sqlite:///{database}", clock)
+    ledger = Ledger.begin(f"sqlite:///{database}", clock)
     return Services(settings, ledger, policy, wiring.readers(settings, clock), clock)
 
 

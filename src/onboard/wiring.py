@@ -6,14 +6,17 @@ in a Vault that doesn't answer, say) takes part as one that fails with that reas
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from onboard.connectors.base import Capability, Health, Hold, Reader, Residue, Scope, Writer, unheld
-from onboard.errors import BadInput, OnboardError, Refused, SystemFailed, SystemRefused
+from onboard.connectors.limits import limits_of
+from onboard.connectors.pacing import UNPACED, Limit, Pace
+from onboard.errors import BadInput, OnboardError, Problem, Refused, SystemFailed, SystemRefused
 from onboard.model import Account, Kind, Observation, Receipt, Resource
 from onboard.settings import (
     VAULT_REFERENCE,
@@ -31,29 +34,43 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from onboard.connectors.mail import Mailer
+    from onboard.engine.budget import Budget
     from onboard.ledger import Ledger
     from onboard.policy.catalogue import Policy
 
 Clock = Callable[[], datetime]
+Say = Callable[[str], None]
 _Client = TypeVar("_Client")
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that the rooms above are handed. It holds no credential that could change a system."""
+    """Everything that the rooms above are handed. It holds no credential that could change a system.
+
+    `budgets` are the systems' limits, which readers and writers spend from together with every other worker's.
+    """
 
     settings: Settings
     ledger: Ledger
     policy: Policy
     readers: Mapping[str, Reader]
     clock: Clock
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Give back what isn't spent, and close the ledger."""
+        try:
+            for budget in self.budgets.values():
+                budget.close()
+        finally:
+            self.ledger.close()
 
     def writers(self) -> Mapping[str, Writer]:
         """By system, built now, from the credentials for writing. Only what applies calls this.
 
         A system without them is here too: each call to it raises SystemRefused, saying which setting is missing.
         """
-        return writers(self.settings, self.clock)
+        return writers(self.settings, self.clock, self.budgets)
 
     def policy_revision(self) -> str | None:
         """The git commit that the policies in force are, where they stand in git unchanged."""
@@ -82,10 +99,45 @@ class Services:
         return name, whoami(vault.addr, token, vault.namespace, clock=self.clock)
 
 
-def build(settings: Settings, clock: Clock) -> Services:
-    """Open the ledger, load the policy, build the readers. Raises BadInput where one of them is set up wrongly."""
+def build(settings: Settings, clock: Clock, say: Say) -> Services:
+    """Open the ledger, load the policy, build the readers. Raises BadInput where one of them is set up wrongly.
+
+    `say` gets a line for people where something has to wait for a vendor's limit.
+    """
     settings.require("reading")
-    return Services(settings, open_ledger(settings, clock), load_policy(settings), readers(settings, clock), clock)
+    limits(settings)
+    ledger, policy = open_ledger(settings, clock), load_policy(settings)
+    shared = budgets(settings, ledger, clock, say)
+    return Services(settings, ledger, policy, readers(settings, clock, shared), clock, shared)
+
+
+def limits(settings: Settings) -> dict[str, dict[str, Limit]]:
+    """Every system's limits by name. Raises BadInput for each rate in the settings that is none of them."""
+    problems: list[Problem] = []
+    found: dict[str, dict[str, Limit]] = {}
+    for name, system in settings.systems.items():
+        address = system.addr if isinstance(system, VaultSettings) else system.base_url
+        found[name] = limits_of(system.kind, address, system.rates)
+        known = f"Known are {', '.join(sorted(found[name]))}."
+        for rate in system.rates.keys() - found[name].keys():
+            problems.append(Problem("", 0, f"systems.{name}.rates.{rate} is no limit of {system.kind}. {known}"))
+    if problems:
+        raise BadInput(problems)
+    return found
+
+
+def budgets(
+    settings: Settings, ledger: Ledger, clock: Clock, say: Say, sleep: Callable[[float], None] = time.sleep
+) -> dict[str, Budget]:
+    """The budget of every system, shared by all workers on that ledger. Raises BadInput as `limits`.
+
+    `clock` gives real time, as the vendors count.
+    """
+    from onboard.engine.budget import Budget
+    from onboard.ledger.budgets import Budgets
+
+    shared = Budgets(ledger.database)
+    return {name: Budget(name, its, shared, clock, sleep, say) for name, its in limits(settings).items()}
 
 
 def open_ledger(settings: Settings, clock: Clock) -> Ledger:
@@ -125,26 +177,37 @@ def starter_policies() -> Path:
     return packaged if packaged.is_dir() else package.parents[1] / "policies"
 
 
-def readers(settings: Settings, clock: Clock) -> dict[str, Reader]:
-    """The reader of every system; where one can't be built, one by which everything is unknown."""
-    purse = _Purse(settings, clock, "reading")
+def readers(settings: Settings, clock: Clock, budgets: Mapping[str, Budget] | None = None) -> dict[str, Reader]:
+    """The reader of every system; where one can't be built, one by which everything is unknown.
+
+    Without budgets nobody counts what is called.
+    """
+    purse = _Purse(settings, clock, "reading", budgets)
     return {name: _or(UnavailableReader, _reader, name, system, purse) for name, system in settings.systems.items()}
 
 
-def writers(settings: Settings, clock: Clock) -> dict[str, Writer]:
+def writers(settings: Settings, clock: Clock, budgets: Mapping[str, Budget] | None = None) -> dict[str, Writer]:
     """The writer of every system; where one can't be built, one that refuses every call with the reason."""
-    purse = _Purse(settings, clock, "writing")
+    purse = _Purse(settings, clock, "writing", budgets)
     return {name: _or(UnavailableWriter, _writer, name, system, purse) for name, system in settings.systems.items()}
 
 
 class _Purse:
     """Opens secrets for one purpose, logging in to Vault at most once: an AppRole's secret id may be single-use."""
 
-    def __init__(self, settings: Settings, clock: Clock, purpose: Purpose) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, purpose: Purpose, budgets: Mapping[str, Budget] | None = None
+    ) -> None:
         self.clock = clock
         self.purpose: Purpose = purpose
         self._settings = settings
+        self._budgets = budgets or {}
         self._tokens: dict[str, SecretStr] = {}
+
+    def pace(self, name: str) -> Pace:
+        """What clients of that system ask before each call."""
+        budget = self._budgets.get(name)
+        return budget.paced(self.purpose) if budget else UNPACED
 
     def open(self, secret: SecretStr | None) -> SecretStr:
         """The secret itself, fetched from Vault where it is a reference. Raises SystemFailed, Refused, BadInput."""
@@ -190,7 +253,7 @@ def _fetch(name: str, vault: VaultSettings, token: SecretStr, path: str, field: 
 
 
 def _reader(name: str, system: SystemSettings, purse: _Purse) -> Reader:
-    clock = purse.clock
+    clock, pace = purse.clock, purse.pace(name)
     match system:
         case GitHubSettings():
             from onboard.connectors.github import GitHubReader
@@ -213,7 +276,7 @@ def _reader(name: str, system: SystemSettings, purse: _Purse) -> Reader:
 
 
 def _writer(name: str, system: SystemSettings, purse: _Purse) -> Writer:
-    clock = purse.clock
+    clock, pace = purse.clock, purse.pace(name)
     match system:
         case GitHubSettings():
             from onboard.connectors.github import GitHubWriter

@@ -21,6 +21,7 @@ def checks(output: str) -> dict[tuple[str, str], dict[str, Any]]:
 def test_a_system_that_is_down_is_exit_code_5_and_the_others_are_still_looked_at(
     onboard: Onboard, sandbox: SandboxClient
 ) -> None:
+    onboard("ledger", "init")
     gone = {**sandbox.env, "ONBOARD_SLACK__BASE_URL": "http://127.0.0.1:9/api/"}
 
     result = onboard("doctor", "--json", env=gone)
@@ -83,11 +84,20 @@ def test_a_wrong_policy_and_an_unusable_ledger_are_found_together(onboard: Onboa
 
 def test_a_fresh_folder_is_told_to_name_its_systems(onboard: Onboard, begun: Path) -> None:
     assert begun.is_dir()
+    onboard("ledger", "init")
 
     result = onboard("doctor")
 
     assert result.exit_code == 0
     assert "No system is configured" in result.stdout
+
+
+def test_a_ledger_that_is_not_where_the_settings_say_is_told_and_none_is_begun(onboard: Onboard, begun: Path) -> None:
+    result = onboard("doctor")
+
+    assert result.exit_code == 2
+    assert f"There is no ledger at {begun / 'onboard.db'}. Was it moved, or lost?" in result.stdout
+    assert not (begun / "onboard.db").exists()
 
 
 @pytest.mark.parametrize("system", ["github", "jira", "slack", "vault"])

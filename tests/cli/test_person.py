@@ -58,6 +58,8 @@ def test_a_name_that_fits_several_lists_them_with_what_tells_them_apart(onboard:
 
 
 def test_nobody_by_that_name_says_where_to_look(onboard: Onboard) -> None:
+    onboard("ledger", "init")
+
     result = onboard("person", "show", "nobody")
 
     assert result.exit_code == 2
@@ -66,7 +68,7 @@ def test_nobody_by_that_name_says_where_to_look(onboard: Onboard) -> None:
 
 def test_an_interrupted_entering_is_completed_by_typing_it_again(onboard: Onboard, home: Path) -> None:
     half = new_person_id()
-    ledger = Ledger.open(f"sqlite:///{home / 'onboard.db'}", lambda: datetime.now(UTC))
+    ledger = Ledger.begin(f"sqlite:///{home / 'onboard.db'}", lambda: datetime.now(UTC))
     ledger.people.add(half, Profile("Marta Kowalska", "marta@nordwind.example", {"github": "marta-nw"}))
     ledger.close()
 

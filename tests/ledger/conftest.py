@@ -42,7 +42,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def ledger(url: str, clock: Clock) -> Iterator[Ledger]:
-    opened = Ledger.open(url, clock)
+    opened = Ledger.begin(url, clock)
     yield opened
     opened.close()
 

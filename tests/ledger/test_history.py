@@ -164,7 +164,7 @@ def test_in_the_end_it_says_what_the_register_says_and_in_pieces_the_same(
 ) -> None:
     file = tmp_path / "ledger.db"
     file.unlink(missing_ok=True)
-    ledger = Ledger.open(f"sqlite:///{file}", lambda: START)
+    ledger = Ledger.begin(f"sqlite:///{file}", lambda: START)
     for entry in entries:
         ledger.journal.append(entry.kind, entry.body, actor=entry.actor, at=entry.at, subject=entry.subject)
         if entry.seq == cut:

@@ -121,7 +121,7 @@ def test_appends_from_several_processes_leave_one_chain(ledger: Ledger, worker: 
     processes = [worker("append", "20") for _ in range(4)]
 
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
-    verdict = verify(ledger.journal.entries())
+    verdict = verify(ledger.journal.rows())
     assert (verdict.count, verdict.problem) == (80, None)
     assert len({entry.body["digest"] for entry in ledger.journal.entries()}) == 4
 
@@ -133,9 +133,9 @@ def test_a_kill_before_any_step_of_an_append_leaves_a_valid_chain(ledger: Ledger
 
     assert worker("die", step).wait(60) == -signal.SIGKILL
 
-    assert verify(ledger.journal.entries()).count == 1
+    assert verify(ledger.journal.rows()).count == 1
     ledger.journal.record(records.applied("d1"), actor=OPERATOR, at=START)
-    verdict = verify(ledger.journal.entries())
+    verdict = verify(ledger.journal.rows())
     assert (verdict.count, verdict.problem) == (2, None)
 
 
@@ -156,11 +156,11 @@ def test_the_file_is_readable_by_its_owner_only(ledger: Ledger, url: str) -> Non
 @pytest.mark.parametrize("url", ["nonsense", "sqlite://", "sqlite:///:memory:", "mysql://localhost/ledger"])
 def test_a_url_that_cannot_be_used_is_bad_input_with_an_example(url: str, clock: Clock) -> None:
     with pytest.raises(BadInput, match=r"sqlite:////absolute/path/ledger\.db"):
-        Ledger.open(url, clock)
+        Ledger.begin(url, clock)
 
 
 def test_a_file_that_is_no_ledger_is_said_to_have_failed(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "ledger.db").write_text("a shopping list, and quite a long one at that\n" * 100)
 
     with pytest.raises(SystemFailed, match="ledger: the database answered: file is not a database"):
-        Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", clock)
+        Ledger.begin(f"sqlite:///{tmp_path / 'ledger.db'}", clock)

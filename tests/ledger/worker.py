@@ -69,4 +69,4 @@ if __name__ == "__main__":
         "count_up": count_up,
         "open_only": open_only,
     }
-    commands[command](Ledger.open(url, now), *rest)
+    commands[command](Ledger.begin(url, now), *rest)

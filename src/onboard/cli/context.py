@@ -46,6 +46,18 @@ def ledger() -> Iterator[Ledger]:
 
 
 @contextmanager
+def begun_ledger() -> Iterator[Ledger]:
+    """The ledger alone, begun where there is none yet: for what comes first, entering people and engagements."""
+    from onboard import wiring
+
+    opened = wiring.begin_ledger(settings(), clock)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
 def services() -> Iterator[Services]:
     """Everything: ledger, policy and readers."""
     from onboard import wiring

@@ -30,7 +30,7 @@ def load(
     from onboard.policy.manifests import load_manifests
 
     policy = wiring.load_policy(context.settings())
-    with context.ledger() as ledger:
+    with context.begun_ledger() as ledger:
         before = render.register(ledger)
         manifests = load_manifests(files, policy, before.vendors, before.people)
         changed = _changed(before, manifests)

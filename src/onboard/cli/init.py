@@ -19,7 +19,8 @@ TEMPLATE = """\
 # (token_file = "/run/secrets/github"), or Vault (token = "vault:secret/data/onboard/github#token").
 # Reading uses a credential of its own (read_token), which should not be able to write.
 
-# ledger_url = "sqlite:///onboard.db"   # relative to this file
+# ledger_url = "sqlite:///onboard.db"   # relative to this file; for several workers on several machines PostgreSQL:
+#                                         ledger_url_file = "/run/secrets/ledger", with postgresql+psycopg://USER:PASSWORD@HOST/NAME
 # policies = "policies"
 
 # A plan that takes away more than this on one system has to be approved as such.
@@ -27,6 +28,10 @@ TEMPLATE = """\
 # removals = 25
 # fraction = 0.5       # of what those in the plan hold there …
 # fraction_from = 10   # … counted from so many removals on
+
+# What no system lets onboard do is a task for people (onboard tasks), due after so many days.
+# [tasks]
+# due_days = 2
 
 # A system's protected accounts, by handle or id, are never changed: owners, emergency accounts, onboard's own.
 
@@ -77,4 +82,6 @@ def init(
     with file.open("x", encoding="utf-8") as written:
         written.write(TEMPLATE)
     output.say(f"Wrote {file} and {policies}/, the starter policies. Both are meant for git; secrets are not.")
-    output.next_step(f"name your systems in {file}, set their credentials, then: onboard doctor")
+    output.next_step(
+        f"name your systems in {file}, set their credentials, then: onboard ledger init, and onboard doctor"
+    )

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onboard.cli import context, output
+from onboard.cli import context, ledger_upkeep, output
 from onboard.cli.output import Json
 from onboard.errors import BadInput, Findings
 
 if TYPE_CHECKING:
     from onboard.ledger import Head
-    from onboard.ledger.proofs import Verdict
+    from onboard.ledger.proofs import Checkpoint, Verdict
 
 app = typer.Typer(help="Verify and export the journal.", no_args_is_help=True)
+app.add_typer(ledger_upkeep.app)
 
 Known = Annotated[
     str,
     typer.Option("--head", metavar="SEQ:HASH", help="A head noted earlier; shows whether newer entries were cut off."),
+]
+Keys = Annotated[
+    list[Path] | None,
+    typer.Option("--key", dir_okay=False, help="A public key (PEM) kept elsewhere: no other may have signed."),
+]
+Witnesses = Annotated[
+    list[Path] | None,
+    typer.Option("--witness", dir_okay=False, help="A witness's file, or what was copied from a channel or ticket."),
 ]
 
 
@@ -29,38 +39,66 @@ def verify(
     export: Annotated[
         Path | None, typer.Option("--export", help="Verify this export instead of the ledger.", dir_okay=False)
     ] = None,
+    key: Keys = None,
+    witness: Witnesses = None,
     known: Known = "",
     as_json: Json = False,
 ) -> None:
-    """Follow the journal's chain from its first entry. Exit 4 at the first that was changed, removed or moved."""
+    """Follow the journal's chain and check its checkpoints. Exit 4 at the first entry changed, removed or moved."""
     from onboard.ledger import proofs
 
-    head = _head(known)
+    head, keys, seen = _head(known), proofs.public_keys(key or ()), proofs.witnesses(witness or ())
     if export:
         try:
-            with export.open(encoding="utf-8") as lines:
-                verdict = proofs.verify(proofs.load(lines), known=head)
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput.one(
-                f"{export} can't be read: {getattr(error, 'strerror', None) or 'it is no text'}."
-            ) from None
+            with export.open("rb") as lines:
+                verdict = proofs.verify(proofs.load(lines), keys, seen, head)
+        except OSError as error:
+            raise BadInput.one(f"{export} can't be read: {error.strerror}.") from None
     else:
         with context.ledger() as ledger:
-            verdict = proofs.verify(ledger.journal.entries(), known=head)
-    _show(verdict, as_json=as_json)
-
-
-def _show(verdict: Verdict, *, as_json: bool) -> None:
+            verdict = proofs.verify(ledger.journal.rows(), keys, seen, head)
     if as_json:
-        output.emit_json(verdict)
+        output.emit_json({**_plain(verdict), "pinned": bool(keys)})
         output.leave(4 if verdict.problem else 0)
-    elif verdict.problem:
+    else:
+        _show(verdict, pinned=bool(keys))
+
+
+def _plain(verdict: Verdict) -> dict[str, object]:
+    """The verdict for JSON: a checkpoint as an object, and how many entries rest on the database alone."""
+    seen = {name: told._asdict() for name, told in verdict.seen.items()}
+    sealed = verdict.sealed._asdict() if verdict.sealed else None
+    plain = {"count": verdict.count, "head": verdict.head, "problem": verdict.problem}
+    return {**plain, "sealed": sealed, "witnesses": seen, "unsealed": verdict.unsealed}
+
+
+def _show(verdict: Verdict, *, pinned: bool) -> None:
+    if verdict.problem:
         proven = f"{output.count(verdict.count, 'entry', 'entries')} before it are proven"
         raise Findings(f"The journal is broken at {verdict.problem}. {proven}. Compare with an export kept elsewhere.")
-    else:
-        entries = output.count(verdict.count, "entry", "entries")
-        output.say(f"The journal is whole: {entries}, head {verdict.count}:{verdict.head}")
-        output.say("Note the head somewhere else; with --head it shows later that nothing was cut off.")
+    output.say(
+        f"The journal is whole: {output.count(verdict.count, 'entry', 'entries')}, head {verdict.count}:{verdict.head}"
+    )
+    output.table(_proofs(verdict, pinned=pinned))
+    if verdict.sealed is None:
+        output.say("Nothing but this database vouches for it. Sign it: onboard ledger checkpoint. Or note the head.")
+
+
+def _proofs(verdict: Verdict, *, pinned: bool) -> Iterator[tuple[str, str, str]]:
+    """What is proven by what, and what isn't."""
+    if verdict.sealed:
+        whose = "the key given" if pinned else f"key {verdict.sealed.key}; hold it against one kept elsewhere (--key)"
+        yield "signed", f"to entry {verdict.sealed.size}", f"{_when(verdict.sealed)}, by {whose}"
+    for name, told in verdict.seen.items():
+        yield "witnessed", f"to entry {told.size}", f"{_when(told)}, in {name}"
+    if verdict.sealed and not verdict.seen:
+        yield "witnessed", "nothing", "whoever has the signing key could rewrite it all; see --witness"
+    if verdict.sealed and verdict.unsealed:
+        yield "not yet", f"the last {verdict.unsealed}", "rests on this database alone until the next checkpoint"
+
+
+def _when(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.at[:10]} {checkpoint.at[11:16]} UTC"
 
 
 @app.command("export")

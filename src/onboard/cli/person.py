@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from onboard.cli import context, output, person_view, render
+from onboard.cli import binding, confirm, context, output, person_view, render
 from onboard.cli.output import Json
 from onboard.errors import BadInput, Problem
 from onboard.model import OPERATOR
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(help="Enter people, and see what is known of them.", no_args_is_help=True)
+app.command("confirm")(confirm.confirm)
 
 Who = Annotated[
     str, typer.Argument(metavar="PERSON", help="An id or its beginning, an e-mail address, handle or name.")
@@ -46,11 +47,12 @@ def add(
     from onboard.model import new_person_id
 
     handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)
-    with context.ledger() as ledger:
+    with context.begun_ledger() as ledger:
         profile = Profile(name, email, handles)
         person = _unrecorded(ledger, profile) or new_person_id()
         _enter(ledger, {person: profile})
     output.say(person)
+    binding.look_up({person: profile.handles})
 
 
 @app.command("set")
@@ -64,7 +66,7 @@ def change(
     vault: Vault = "",
     system: Other = None,
 ) -> None:
-    """Change what is known of a person. A handle given anew counts from when no account is bound yet."""
+    """Change what is known of a person. A handle given anew is looked up anew; who has it is only claimed to be them."""
     from onboard.ledger import Profile
 
     handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)
@@ -74,6 +76,7 @@ def change(
         ledger.people.update(who, Profile(name or old.name, email or old.email, {**old.handles, **handles}))
         _note_handles(ledger, who, handles)
     output.say(f"Changed {name or old.name} ({render.short(who)}).")
+    binding.look_up({who: handles})
 
 
 @app.command("import")
@@ -84,17 +87,23 @@ def import_(
     from onboard.ledger.roster import read_roster
 
     systems = tuple(context.settings().kinds)
-    with context.ledger() as ledger:
-        entered, changed, same = _bring_in(ledger, read_roster(roster, systems))
-    output.table(entered.items())
-    output.say(f"{len(entered)} entered, {changed} changed, {same} as they were.")
+    with context.begun_ledger() as ledger:
+        brought = _bring_in(ledger, read_roster(roster, systems))
+    output.table((person, profile.name) for person, profile in brought.entered.items())
+    output.say(f"{len(brought.entered)} entered, {len(brought.changed)} changed, {brought.same} as they were.")
+    binding.look_up({p: profile.handles for p, profile in (*brought.entered.items(), *brought.changed.items())})
 
 
-def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> tuple[dict[str, str], int, int]:
-    """Enter who is new, change who is known by e-mail; a handle that the roster leaves out stays.
+class _Brought(NamedTuple):
+    """What a roster came to: who was entered, who was changed, and how many were so already."""
 
-    Returns the names of those entered by id, how many were changed, and how many were so already.
-    """
+    entered: Mapping[str, Profile]
+    changed: Mapping[str, Profile]
+    same: int
+
+
+def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
+    """Enter who is new, change who is known by e-mail; a handle that the roster leaves out stays."""
     from onboard.ledger import Profile
     from onboard.model import new_person_id
 
@@ -117,11 +126,7 @@ def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> tuple[dict[str, str]
         ledger.people.update(person, profile)
         before = kept[person].handles
         _note_handles(ledger, person, {s: h for s, h in profile.handles.items() if before.get(s) != h})
-    return (
-        {person: profile.name for person, profile in new.items()},
-        len(changed),
-        len(roster) - len(new) - len(changed),
-    )
+    return _Brought(new, changed, len(roster) - len(new) - len(changed))
 
 
 @app.command("list")

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from onboard.errors import BadInput, SystemFailed
-from onboard.ledger import sqlite
-from onboard.ledger.tables import metadata
+from onboard.ledger import postgres, shapes, sqlite
+
+EXPECTED = (
+    "expected sqlite:////absolute/path/ledger.db, or postgresql+psycopg://USER@HOST/DATABASE for one that several share"
+)
+
+
+class Dialect(Protocol):
+    """What is special about one kind of database; a module each."""
+
+    #: Whether an older ledger is brought up to date by itself when it is opened.
+    UPGRADES_ITSELF: bool
+
+    def place(self, url: URL) -> str:
+        """Where the ledger is, for people to read, without a password."""
+
+    def engines(self, url: URL, *, create: bool) -> tuple[Engine, Engine] | None:
+        """For reading and for writing; None where there is nothing at that place and nothing is to be made."""
+
+    def freeze_journal(self, connection: Connection) -> None:
+        """Forbid changing and deleting journal entries, in the database itself."""
+
+    def scrub(self, made: Engine, tables: tuple[str, ...]) -> None:
+        """Remove what was deleted from these tables from wherever the database still keeps it."""
+
+
+DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite, "postgresql": postgres, "postgres": postgres}
 
 
 class Database:
@@ -19,33 +47,89 @@ class Database:
     Every method raises SystemFailed("ledger", …) where the database fails: locked for too long, full, damaged.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(**{sqlite.WRITES: True})
+    def __init__(self, dialect: Dialect, place: str, reader: Engine, writer: Engine) -> None:
+        self.place = place
+        self._dialect = dialect
+        self._reader = reader
+        self._writer = writer
 
     @classmethod
     def open(cls, url: str) -> Database:
-        """The database at a URL, missing tables made. Raises BadInput for a URL that can't be used."""
+        """The database at a URL, in which a ledger was begun. An older SQLite file is brought up to date.
+
+        Raises BadInput for a URL that can't be used, where there is no ledger, and where its shape is newer than this
+        version knows, or older and on a server.
+        """
+        database = cls._at(url, create=False)
+        shape = database.shape()
+        if shape is None:
+            raise missing(database.place)
+        if shape != shapes.NEWEST and not database._dialect.UPGRADES_ITSELF:
+            raise BadInput.one(
+                f"The ledger in {database.place} was made by an older onboard: it has the shape {shape}, and this "
+                f"version needs {shapes.NEWEST}. Back it up, see that no older onboard works with it any more, then: "
+                "onboard ledger upgrade"
+            )
+        if shape != shapes.NEWEST:
+            database._upgrade()
+        return database
+
+    @classmethod
+    def upgraded(cls, url: str) -> tuple[str, str]:
+        """Bring the ledger at a URL up to date; returns the shape that it had before, and where it is.
+
+        Raises BadInput where there is none, or one of a newer shape.
+        """
+        database = cls._at(url, create=False)
+        try:
+            return database._upgrade(), database.place
+        finally:
+            database.close()
+
+    @classmethod
+    def begin(cls, url: str) -> Database:
+        """The database at a URL, a new ledger begun where there is none. Raises BadInput as `open`."""
+        database = cls._at(url, create=True)
+        with database.writing() as connection:
+            if shapes.shape_of(connection, database.place) is None:
+                shapes.create(connection, database._dialect.freeze_journal)
+        database.close()
+        return cls.open(url)
+
+    @classmethod
+    def _at(cls, url: str, *, create: bool) -> Database:
         try:
             parsed = make_url(url)
         except ArgumentError as error:
-            raise BadInput.one(
-                "The ledger's URL cannot be read; expected sqlite:////absolute/path/ledger.db."
-            ) from error
-        if parsed.get_backend_name() != "sqlite":
-            name = parsed.get_backend_name()
-            raise BadInput.one(f"The ledger cannot be kept in {name}; expected sqlite:////absolute/path/ledger.db.")
+            raise BadInput.one(f"The ledger's URL cannot be read; {EXPECTED}.") from error
+        dialect = DIALECTS.get(parsed.get_backend_name())
+        if dialect is None:
+            raise BadInput.one(f"The ledger cannot be kept in {parsed.get_backend_name()}; {EXPECTED}.")
         with _failures():
-            database = cls(sqlite.engine(parsed))
-            with database.writing() as connection:
-                metadata.create_all(connection)
-                sqlite.freeze_journal(connection)
-        return database
+            engines = dialect.engines(parsed, create=create)
+        if engines is None:
+            raise missing(dialect.place(parsed))
+        return cls(dialect, dialect.place(parsed), *engines)
+
+    def shape(self) -> str | None:
+        """The name of the shape that the database has, one of `migrations.REVISIONS`; None without a ledger in it."""
+        with self.reading() as connection:
+            return shapes.shape_of(connection, self.place)
+
+    def _upgrade(self) -> str:
+        """Take every step that is missing, or none; returns the shape that it had before."""
+        with self.writing() as connection:
+            shape = shapes.shape_of(connection, self.place)
+            if shape is None:
+                raise missing(self.place)
+            if shape != shapes.NEWEST:
+                shapes.upgrade(connection, shape)
+        return shape
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database throughout."""
-        with _failures(), self._engine.begin() as connection:
+        with _failures(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -54,20 +138,36 @@ class Database:
         with _failures(), self._writer.begin() as connection:
             yield connection
 
-    def scrub(self) -> None:
-        """Remove deleted content from wherever the database still keeps it. Raises Waiting when others prevent it."""
+    def scrub(self, *tables: str) -> None:
+        """Remove what was deleted from these tables from wherever the database still keeps it.
+
+        Raises Waiting where others prevent it.
+        """
         with _failures():
-            sqlite.scrub(self._engine)
+            self._dialect.scrub(self._reader, tables)
 
     def close(self) -> None:
         """Give every connection back."""
-        self._engine.dispose()
+        self._reader.dispose()
+
+
+def missing(place: str) -> BadInput:
+    """That there is no ledger where the settings say it is; to answer from an empty one would be a lie."""
+    return BadInput.one(
+        f"There is no ledger at {place}. Was it moved, or lost? Where it is, ledger_url in onboard.toml says, or "
+        "ONBOARD_LEDGER_URL. A new one is begun by onboard ledger init, or by the first onboard person add."
+    )
 
 
 @contextmanager
 def _failures() -> Iterator[None]:
     try:
         yield
+    except NoneFree as error:
+        raise SystemFailed("ledger", "every connection to the database is in use; try again") from error
     except (DBAPIError, *sqlite.ERRORS) as error:
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
         answer = error.orig if isinstance(error, DBAPIError) else error
-        raise SystemFailed("ledger", f"the database answered: {answer}") from error
+        # The first line: what PostgreSQL adds to it may quote a row.
+        said = str(answer).partition("\n")[0]
+        raise SystemFailed("ledger", f"the database answered: {said}", uncertain=lost) from error

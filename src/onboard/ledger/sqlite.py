@@ -15,8 +15,10 @@ from onboard.errors import BadInput, Waiting
 
 #: Seconds that a statement waits for another writer before it gives up.
 BUSY = 30
+#: A file is nobody's but ours.
+UPGRADES_ITSELF = True
 #: The execution option by which a connection says that it is going to write.
-WRITES = "ledger_writes"
+_WRITES = "ledger_writes"
 
 #: What the driver raises where SQLAlchemy doesn't stand between.
 ERRORS = (sqlite3.Error,)
@@ -37,20 +39,29 @@ BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
 """
 
 
-def engine(url: URL) -> Engine:
-    """An engine on the file that the URL names, which is made if need be, readable by its owner only (0600).
+def place(url: URL) -> str:
+    """Where the ledger is, for people to read."""
+    return str(url.database)
 
-    Raises BadInput where the URL names no file or the file can't be made.
+
+def engines(url: URL, *, create: bool) -> tuple[Engine, Engine] | None:
+    """For reading and for writing the file that the URL names; None where it isn't there.
+
+    With `create` it is made if need be, readable by its owner only (0600). Raises BadInput where the URL names no file
+    or the file can't be made.
     """
     if not url.database or url.database == ":memory:":
         raise BadInput.one("The ledger needs a file that lasts: write its URL as sqlite:////absolute/path/ledger.db.")
-    _create(Path(url.database))
+    if create:
+        _create(Path(url.database))
+    elif not Path(url.database).exists():
+        return None
     # Parameters stay out of error texts: they carry keys.
     made = create_engine(url, connect_args={"timeout": BUSY}, hide_parameters=True)
     event.listen(made, "connect", _prepare)
     event.listen(made, "begin", _begin)
     _write_ahead(made)
-    return made
+    return made, made.execution_options(**{_WRITES: True})
 
 
 def _create(path: Path) -> None:
@@ -72,7 +83,7 @@ def _prepare(connection: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     # A writer takes the lock before it reads: what it read is still so when it writes.
-    writes = connection.get_execution_options().get(WRITES)
+    writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -103,7 +114,7 @@ def freeze_journal(connection: Connection) -> None:
         connection.exec_driver_sql(_FROZEN.format(name=action.lower(), action=action))
 
 
-def scrub(made: Engine) -> None:
+def scrub(made: Engine, tables: tuple[str, ...]) -> None:  # noqa: ARG001 - the log is one for all tables
     """Remove what was deleted from the write-ahead log too, which keeps older pages until it is emptied.
 
     Raises Waiting where another process reads the ledger all the while.

@@ -27,12 +27,20 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str, clock: Callable[[], datetime]) -> Ledger:
-        """The ledger at a SQLAlchemy URL, `sqlite:////absolute/path/ledger.db`; made where there is none.
+        """The ledger at a SQLAlchemy URL: `sqlite:////absolute/path/ledger.db`, `postgresql+psycopg://USER@HOST/NAME`.
 
-        `clock` gives aware UTC times, for when leases end. Raises BadInput for a URL that can't be used, SystemFailed
-        where what is there isn't a ledger or can't be opened.
+        `clock` gives aware UTC times, for when leases end. Raises BadInput for a URL that can't be used, and where no
+        ledger was begun, or one that this version can't work with; SystemFailed where it can't be opened.
         """
-        database = Database.open(url)
+        return cls._on(Database.open(url), clock)
+
+    @classmethod
+    def begin(cls, url: str, clock: Callable[[], datetime]) -> Ledger:
+        """The same; where there is none, a new one is begun."""
+        return cls._on(Database.begin(url), clock)
+
+    @classmethod
+    def _on(cls, database: Database, clock: Callable[[], datetime]) -> Ledger:
         journal, leases = Journal(database), Leases(database, clock)
         return cls(journal, People(database), leases, Bundles(database), History(database, journal), database)
 
