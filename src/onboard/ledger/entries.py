@@ -23,12 +23,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from onboard.errors import OnboardError
+from onboard.ledger import verify_export
 from onboard.model import Actor
 
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 
 #: What the first entry gives as the hash of the one before it.
-GENESIS = "0" * 64
+GENESIS = verify_export.GENESIS
 #: All that may be kept of what a system answered.
 RECEIPT_FIELDS = frozenset({"status", "request_id", "at"})
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from onboard.errors import OnboardError
+from onboard.errors import Findings, OnboardError
 from onboard.ledger.database import Database
 from onboard.ledger.entries import GENESIS, Entry, Head, Json, Record, read, seal
 from onboard.ledger.tables import journal
+from onboard.ledger.verify_export import Broken, Row, link
 from onboard.model import Actor
 
 #: Entries read at once. The journal only grows, so a reading in several pieces is still one reading.
@@ -53,25 +54,36 @@ class Journal:
         return tuple(entries)
 
     def entries(self, after: int = 0, kinds: Collection[str] | None = None) -> Iterator[Entry]:
-        """The entries after number `after`, in order; with `kinds`, only those.
+        """The entries after number `after`, in order; with `kinds`, only those. Each is checked to continue the last.
 
-        Raises OnboardError at an entry that can't be read or stands in another's place: somebody tampered with it.
+        Raises Findings at the first that was changed, removed, inserted or moved: nothing may rest on what follows.
         """
+        last, prev = after, self._hash_of(after)
+        for row in self.rows(after):
+            try:
+                link(last, prev, row)
+                entry = read(row[1], row[2], row[0])
+            except (Broken, OnboardError) as broken:
+                raise Findings(f"The journal is broken at {broken}. See onboard ledger verify.") from None
+            last, prev = entry.seq, entry.hash
+            if kinds is None or entry.kind in kinds:
+                yield entry
+
+    def rows(self, after: int = 0) -> Iterator[Row]:
+        """What is stored after number `after`, unchecked: place, canonical bytes and claimed hash of each entry."""
         while rows := self._page(after):
-            for place, claimed, canonical in rows:
-                entry = read(canonical, claimed, place)
-                if entry.seq != place:
-                    moved = f"entry {entry.seq} stands in the place of entry {place}"
-                    raise OnboardError(f"entry {min(place, entry.seq)}: was removed, inserted or moved; {moved}")
-                if kinds is None or entry.kind in kinds:
-                    yield entry
+            yield from rows
             after = rows[-1][0]
 
-    def _page(self, after: int) -> list[tuple[int, str, bytes]]:
-        columns = select(journal.c.seq, journal.c.hash, journal.c.canonical)
+    def _hash_of(self, seq: int) -> str:
+        with self._database.reading() as connection:
+            return connection.scalar(select(journal.c.hash).where(journal.c.seq == seq)) or GENESIS
+
+    def _page(self, after: int) -> list[Row]:
+        columns = select(journal.c.seq, journal.c.canonical, journal.c.hash)
         with self._database.reading() as connection:
             rows = connection.execute(columns.where(journal.c.seq > after).order_by(journal.c.seq).limit(PAGE))
-            return [(row.seq, row.hash, row.canonical) for row in rows]
+            return [(seq, bytes(canonical), claimed) for seq, canonical, claimed in rows]
 
     def head(self) -> Head:
         """The last entry's number and hash."""

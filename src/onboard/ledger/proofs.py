@@ -1,65 +1,16 @@
-"""Checking a journal, here or offline on an export: is it one unbroken chain, and if not, where does it break first?"""
+"""A journal as an auditor gets it, and its verification; the checks themselves stand alone in `verify_export.py`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
-from onboard.errors import OnboardError
-from onboard.ledger.entries import GENESIS, Entry, Head, encode, fingerprint, read
+from onboard.errors import BadInput
+from onboard.ledger import verify_export
+from onboard.ledger.entries import Entry
+from onboard.ledger.verify_export import Checkpoint, Row, Verdict, verify
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How many entries are proven, the last one's hash, and what is wrong first: None, or `entry 41: …`."""
-
-    count: int
-    head: str
-    problem: str | None = None
-
-
-def verify(entries: Iterable[Entry], *, known: Head | None = None) -> Verdict:
-    """Follow the chain from its beginning to the first entry changed, removed, inserted or reordered.
-
-    That the newest entries were cut off shows only against a `known` head, noted or published earlier. Never raises
-    for what the entries are.
-    """
-    proven = Head(0, GENESIS)
-    try:
-        for entry in entries:
-            problem = _break(entry, proven) or _denies(entry, known)
-            if problem:
-                return Verdict(proven.seq, proven.hash, problem)
-            proven = Head(entry.seq, entry.hash)
-    except OnboardError as unreadable:
-        return Verdict(proven.seq, proven.hash, str(unreadable))
-    if known and proven.seq < known.seq:
-        lost = f"entry {proven.seq + 1}: is missing; the journal once reached entry {known.seq}"
-        return Verdict(proven.seq, proven.hash, lost)
-    return Verdict(proven.seq, proven.hash)
-
-
-def _break(entry: Entry, proven: Head) -> str | None:
-    """Why an entry doesn't continue what is proven, blaming the entry that must have been touched."""
-    expected = proven.seq + 1
-    if entry.seq > expected:
-        return f"entry {expected}: is missing; entry {entry.seq} stands in its place"
-    if entry.seq < expected:
-        return f"entry {entry.seq}: stands twice or was moved; after entry {proven.seq} comes entry {expected}"
-    if fingerprint(entry.canonical()) != entry.hash:
-        return f"entry {entry.seq}: was changed; its content no longer has the hash {entry.hash[:12]}…"
-    if entry.prev == proven.hash:
-        return None
-    if proven.seq == 0:
-        return "entry 1: doesn't begin a chain; something before it was removed"
-    return f"entry {proven.seq}: was replaced; entry {entry.seq} continues another entry {proven.seq}"
-
-
-def _denies(entry: Entry, known: Head | None) -> str | None:
-    if known and entry.seq == known.seq and entry.hash != known.hash:
-        return f"entry {entry.seq}: was replaced, or one before it; it was known by the hash {known.hash[:12]}…"
-    return None
+__all__ = ["Checkpoint", "Row", "Verdict", "export", "load", "public_keys", "verify", "witnesses"]
 
 
 def export(entries: Iterable[Entry]) -> Iterator[str]:
@@ -67,12 +18,30 @@ def export(entries: Iterable[Entry]) -> Iterator[str]:
     return (entry.line() + "\n" for entry in entries)
 
 
-def load(lines: Iterable[str]) -> Iterator[Entry]:
-    """The entries of an export. Raises OnboardError at the first line that is none, when it is reached."""
-    for place, line in enumerate(lines, start=1):
-        try:
-            fields = json.loads(line)
-            claimed = fields.pop("hash")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise OnboardError(f"entry {place}: cannot be read as an entry: {error!r}") from error
-        yield read(encode(fields), claimed, place)
+def load(lines: Iterable[bytes]) -> Iterator[Row]:
+    """The rows of an export, to be verified."""
+    return verify_export.rows(lines)
+
+
+def public_keys(files: Iterable[Path]) -> list[str]:
+    """The ed25519 public keys in these PEM files, raw, in base64. Raises BadInput for a file that holds none."""
+    return [_key(file) for file in files]
+
+
+def witnesses(files: Iterable[Path]) -> dict[str, list[Checkpoint]]:
+    """What each of these files saw. Raises BadInput for a file that can't be read."""
+    return {str(file): verify_export.published(_read(file).decode("utf-8", "replace")) for file in files}
+
+
+def _key(file: Path) -> str:
+    try:
+        return verify_export.public_key(_read(file))
+    except ValueError as error:
+        raise BadInput.one(f"{file} holds no ed25519 public key in PEM: {error}") from None
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BadInput.one(f"{file} can't be read: {error.strerror}.") from None
