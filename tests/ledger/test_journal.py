@@ -156,11 +156,11 @@ def test_the_file_is_readable_by_its_owner_only(ledger: Ledger, url: str) -> Non
 @pytest.mark.parametrize("url", ["nonsense", "sqlite://", "sqlite:///:memory:", "mysql://localhost/ledger"])
 def test_a_url_that_cannot_be_used_is_bad_input_with_an_example(url: str, clock: Clock) -> None:
     with pytest.raises(BadInput, match=r"sqlite:////absolute/path/ledger\.db"):
-        Ledger.open(url, clock)
+        Ledger.begin(url, clock)
 
 
 def test_a_file_that_is_no_ledger_is_said_to_have_failed(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "ledger.db").write_text("a shopping list, and quite a long one at that\n" * 100)
 
     with pytest.raises(SystemFailed, match="ledger: the database answered: file is not a database"):
-        Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", clock)
+        Ledger.begin(f"sqlite:///{tmp_path / 'ledger.db'}", clock)

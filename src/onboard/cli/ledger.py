@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onboard.cli import context, output
+from onboard.cli import context, ledger_upkeep, output
 from onboard.cli.output import Json
 from onboard.errors import BadInput, Findings
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from onboard.ledger.proofs import Checkpoint, Verdict
 
 app = typer.Typer(help="Verify and export the journal.", no_args_is_help=True)
+app.add_typer(ledger_upkeep.app)
 
 Known = Annotated[
     str,
