@@ -13,13 +13,16 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from logging import Logger
 from pathlib import Path
 from typing import Annotated, Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.events.worker import EventsWorker
+from prefect.logging import get_logger, get_run_logger
 from prefect.logging.handlers import APILogWorker
+from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Failed
@@ -78,11 +81,16 @@ def services() -> Iterator[Services]:
     Raises OnboardError for what is wrong with them or with what is done with them, and Fault for everything else.
     """
     with told():
-        built = wiring.build(Settings.load(os.environ, Path.cwd()), now)
+        built = wiring.build(Settings.load(os.environ, Path.cwd()), now, _logger().warning)
         try:
             yield built
         finally:
-            built.ledger.close()
+            built.close()
+
+
+def _logger() -> LoggingAdapter | Logger:
+    """The run's own log; outside of one the process's."""
+    return get_run_logger() if flow_run.id else get_logger("onboard")
 
 
 @contextmanager

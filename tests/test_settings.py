@@ -274,3 +274,17 @@ def test_no_code_and_no_password_travels_in_the_clear(
 
     assert complaint in message
     assert "hush" not in message
+
+
+def test_a_tenants_other_rates_are_read_from_the_file_and_from_variables(tmp_path: Path) -> None:
+    write(tmp_path, '[systems.github]\norg = "acme"\n[systems.github.rates]\ninvitations = 500\n')
+
+    settings = Settings.load({"ONBOARD_GITHUB__RATES__CONTENT": "40"}, tmp_path)
+
+    assert settings.systems["github"].rates == {"invitations": 500, "content": 40}
+
+
+def test_a_rate_is_a_number_above_nothing(tmp_path: Path) -> None:
+    write(tmp_path, '[systems.github]\norg = "acme"\nrates = {content = 0}\n')
+
+    assert "systems.github.rates.content: Input should be greater than 0" in refused(tmp_path)

@@ -112,7 +112,7 @@ def test_a_secret_in_vault_without_a_vault_is_bad_input(sandbox: SandboxClient, 
 
 def test_nothing_is_built_where_a_reading_credential_is_missing(sandbox: SandboxClient, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="slack has no credential for reading"):
-        wiring.build(load({**sandbox.env, "ONBOARD_SLACK__READ_TOKEN": ""}, tmp_path), clock)
+        wiring.build(load({**sandbox.env, "ONBOARD_SLACK__READ_TOKEN": ""}, tmp_path), clock, print)
 
 
 def test_a_writer_without_its_credential_refuses_each_call_and_the_others_work(
@@ -143,3 +143,26 @@ def test_readers_and_writers_use_credentials_of_their_own(sandbox: SandboxClient
     assert {token for _, token in read} == {"read"}
     assert {token for _, token in written} <= {"write", "admin"}
     assert len({system for system, _ in read}) == len({system for system, _ in written}) == 4
+
+
+def test_every_rate_that_is_no_limit_is_told_with_those_that_are(sandbox: SandboxClient, tmp_path: Path) -> None:
+    rates = {"ONBOARD_GITHUB__RATES__INVITES": "500", "ONBOARD_SLACK__RATES__TIER_9": "1"}
+
+    with pytest.raises(BadInput) as caught:
+        wiring.build(load({**sandbox.env, **rates}, tmp_path), clock, print)
+
+    assert [problem.message.partition(". ")[0] for problem in caught.value.problems] == [
+        "systems.github.rates.invites is no limit of github",
+        "systems.slack.rates.tier_9 is no limit of slack",
+    ]
+    assert "invitations, points" in str(caught.value)
+
+
+def test_at_the_vendors_own_address_their_limits_hold_and_elsewhere_only_those_that_are_set(tmp_path: Path) -> None:
+    common = {"ONBOARD_GITHUB__ORG": "acme", "ONBOARD_GITHUB__RATES__INVITATIONS": "500"}
+
+    cloud = wiring.limits(load(common, tmp_path))["github"]
+    own = wiring.limits(load({**common, "ONBOARD_GITHUB__BASE_URL": "https://github.acme.example/api/v3"}, tmp_path))
+
+    assert (cloud["content"].amount, cloud["invitations"].amount) == (80, 500)
+    assert (own["github"]["content"].amount, own["github"]["invitations"].amount) == (None, 500)

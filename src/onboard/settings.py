@@ -95,7 +95,10 @@ class _Section(BaseModel):
 
 
 class _System(_Section):
-    """What the four kinds share. `protected` names accounts, by handle or by id, that are never changed there."""
+    """What the four kinds share. `protected` names accounts, by handle or by id, that are never changed there.
+
+    `rates` names limits of the vendor's that are other than usual for this tenant; see connectors/limits.py.
+    """
 
     #: The credentials that each purpose needs: alternatives, each a set of fields.
     credentials: ClassVar[Mapping[Purpose, tuple[tuple[str, ...], ...]]] = {
@@ -104,6 +107,7 @@ class _System(_Section):
     }
 
     protected: Names = ()
+    rates: Mapping[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
 
     def lacks(self, purpose: Purpose) -> tuple[tuple[str, ...], ...]:
         """The alternatives of credentials for that purpose, if none of them is there; empty if one is."""

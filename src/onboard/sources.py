@@ -107,6 +107,10 @@ def _path(name: str) -> tuple[str, ...]:
     match name.removeprefix(PREFIX).lower().split("__"):
         case ["systems", system, field]:
             return ("systems", system.replace("_", "-"), field)
+        case ["systems", system, "rates", limit]:
+            return ("systems", system.replace("_", "-"), "rates", limit)
+        case [kind, "rates", limit] if kind in BY_KIND:
+            return ("systems", kind, "rates", limit)
         case [kind, field] if kind in BY_KIND:
             return ("systems", kind, field)
         case [section, field] if section in SECTIONS:

@@ -119,8 +119,10 @@ def limits(settings: Settings) -> dict[str, dict[str, Limit]]:
         address = system.addr if isinstance(system, VaultSettings) else system.base_url
         found[name] = limits_of(system.kind, address, system.rates)
         known = f"Known are {', '.join(sorted(found[name]))}."
-        for rate in system.rates.keys() - found[name].keys():
-            problems.append(Problem("", 0, f"systems.{name}.rates.{rate} is no limit of {system.kind}. {known}"))
+        problems += [
+            Problem("", 0, f"systems.{name}.rates.{rate} is no limit of {system.kind}. {known}")
+            for rate in system.rates.keys() - found[name].keys()
+        ]
     if problems:
         raise BadInput(problems)
     return found
@@ -258,21 +260,23 @@ def _reader(name: str, system: SystemSettings, purse: _Purse) -> Reader:
         case GitHubSettings():
             from onboard.connectors.github import GitHubReader
 
-            return GitHubReader(name, system.base_url, system.org, purse.open(system.read_token), clock)
+            return GitHubReader(name, system.base_url, system.org, purse.open(system.read_token), clock, pace)
         case JiraSettings():
             from onboard.connectors.jira import JiraReader
 
             email = system.read_email or system.email
-            return JiraReader(name, system.base_url, email, purse.open(system.read_token), system.deployment, clock)
+            return JiraReader(
+                name, system.base_url, email, purse.open(system.read_token), system.deployment, clock, pace
+            )
         case SlackSettings():
             from onboard.connectors.slack import SlackReader
 
-            return SlackReader(name, system.base_url, purse.open(system.read_token), clock)
+            return SlackReader(name, system.base_url, purse.open(system.read_token), clock, pace)
         case VaultSettings():
             from onboard.connectors.vault import VaultReader
 
             token = purse.vault_token(name, system)
-            return VaultReader(name, system.addr, token, system.namespace, clock, system.login_mount)
+            return VaultReader(name, system.addr, token, system.namespace, clock, system.login_mount, pace)
 
 
 def _writer(name: str, system: SystemSettings, purse: _Purse) -> Writer:
@@ -281,22 +285,24 @@ def _writer(name: str, system: SystemSettings, purse: _Purse) -> Writer:
         case GitHubSettings():
             from onboard.connectors.github import GitHubWriter
 
-            return GitHubWriter(name, system.base_url, system.org, purse.open(system.token), clock)
+            return GitHubWriter(name, system.base_url, system.org, purse.open(system.token), clock, pace)
         case JiraSettings():
             from onboard.connectors.jira import JiraWriter
 
-            return JiraWriter(name, system.base_url, system.email, purse.open(system.token), system.deployment, clock)
+            return JiraWriter(
+                name, system.base_url, system.email, purse.open(system.token), system.deployment, clock, pace
+            )
         case SlackSettings():
             from onboard.connectors.slack import SlackWriter
 
             admin = purse.open(system.admin_token) if system.admin_token else None
             bot = purse.open(system.bot_token)
-            return SlackWriter(name, system.base_url, bot, admin, system.scim_base_url, clock)
+            return SlackWriter(name, system.base_url, bot, admin, system.scim_base_url, clock, pace)
         case VaultSettings():
             from onboard.connectors.vault import VaultWriter
 
             token = purse.vault_token(name, system)
-            return VaultWriter(name, system.addr, token, system.namespace, clock, system.login_mount)
+            return VaultWriter(name, system.addr, token, system.namespace, clock, system.login_mount, pace)
 
 
 def _or(

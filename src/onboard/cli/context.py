@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,11 +63,11 @@ def services() -> Iterator[Services]:
     """Everything: ledger, policy and readers."""
     from onboard import wiring
 
-    built = wiring.build(settings(), clock)
+    built = wiring.build(settings(), clock, partial(output.say, stderr=True))
     try:
         yield built
     finally:
-        built.ledger.close()
+        built.close()
 
 
 def vault_token() -> SecretStr | None:
