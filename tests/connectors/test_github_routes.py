@@ -230,6 +230,7 @@ def test_somebody_outside_is_dead_after_two_round_trips(sandbox: SandboxClient) 
     writer.grant(marta, REPO, "push")
     sandbox.accept("marta", "github")
     since = sandbox.requests("github")[-1]["n"]
+    sandbox.fault("github", "latency", ms=500, path="/acme/(repos|invitations|credential-auth)")
 
     writer.cut_off(marta)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 
 import requests
 
@@ -14,7 +14,7 @@ from onboard.connectors.github_levers import Levers, email_of
 from onboard.connectors.github_rest import GitHubRest
 from onboard.connectors.github_routes import CREDENTIAL, ORG_ROLE, TOKEN, TOKEN_REQUEST, GitHubRoutes, Line
 from onboard.connectors.http import documented, side_by_side
-from onboard.connectors.levers import Lever, pull, pull_together
+from onboard.connectors.levers import AT_ONCE, Lever, Once, pull_together, pulled, settled
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Receipt, Resource
 
@@ -30,80 +30,104 @@ class _Found(Generic[T]):
 
 
 class CutOff:
-    """Pulls every lever on one account. Raises SystemFailed where its id can't be looked up."""
+    """Pulls every lever on one account. Raises SystemRefused for an account that is bound to nobody."""
 
     def __init__(self, client: GitHubClient, account: Account) -> None:
+        if account.external_id is None:
+            raise SystemRefused(client.system, "the account isn't bound to a GitHub user. Bind it by its login first.")
         self._client = client
         self._account = account
+        self._id = account.external_id
         self._org = f"/orgs/{client.org}"
         self._levers = Levers(client)
-        self._all_left = False
-        looked: list[Any] = side_by_side(lambda look: look(), (self._find_login, self._is_outside))
-        self._login: str | None = looked[0]
-        self._outside: bool = looked[1]
+        self._login = Once(self._find_login)
+        self._outside = Once(self._is_outside)
+        self._repo_paths = Once(self._list_repos)
 
     def pull(self) -> list[Receipt]:
-        """The receipts of all levers, each pulled whatever became of those before.
+        """The receipts of all levers, pulled side by side whatever became of the others.
 
-        Who is no member leaves the repositories first. Leaving the organisation ends team memberships, organisation
-        roles and the access of tokens: they are gone through only where that failed, and collaborations one by one only
-        where GitHub didn't end all at once. Raises what failed, after the last lever.
+        Only the login that the id has now is looked up before the coarse lever; the lists that the finer ones start
+        from are read meanwhile. Leaving the organisation ends team memberships, organisation roles, collaborations and
+        the access of tokens: they are gone through only where that failed. Raises what failed, after the last lever.
         """
-        coarse = [self._leave_org, self._leave_every_repo]
         steps: tuple[Lever, ...] = (
-            *(reversed(coarse) if self._outside else coarse),
-            partial(self._levers.uninvite_from_org, self._account, self._login),
-            self._leave_repos,
+            self._leave,
+            self._uninvite,
+            self._withdraw_offers,
             self._drop_keys,
             *(partial(self._end_lines, route) for route in (CREDENTIAL, TOKEN_REQUEST)),
         )
         return self._pull(steps)
 
-    def _leave_org(self) -> Sequence[Receipt]:
+    def _leave(self) -> Sequence[Receipt]:
+        """Out of the organisation, and out of the repositories all at once: whichever the account is in comes first.
+
+        Repositories are gone through one by one where GitHub ended neither.
+        """
+        asked: tuple[Callable[[], object], ...] = (self._login, self._outside)
+        login, outside = side_by_side(lambda ask: ask(), asked)
+        if not login:
+            return []
+        coarse = [pulled(self._checked(lever)) for lever in self._coarse(str(login), bool(outside))]
+        left_org, left_repos = coarse if not outside else reversed(coarse)
+        if (outside and not _changed(left_repos)) or isinstance(left_org, SystemFailed):
+            coarse.append(pulled(self._checked(self._leave_repos)))
+        return settled(self._client.system, coarse)
+
+    def _coarse(self, login: str, outside: bool) -> list[Lever]:
+        levers: list[Lever] = [partial(self._leave_org, login), partial(self._leave_every_repo, login, outside)]
+        return levers[::-1] if outside else levers
+
+    def _leave_org(self, login: str) -> Sequence[Receipt]:
         """Leave the organisation; where that fails end each thing that would have gone with it, and then tell."""
         try:
-            return self._levers.end_membership(self._login, self._org)
+            return self._levers.end_membership(login, self._org)
         except SystemFailed as failure:
-            self._pull([self._leave_teams, *(partial(self._end_lines, route) for route in (ORG_ROLE, TOKEN))])
+            self._pull(
+                [partial(self._leave_teams, login), *(partial(self._end_lines, route) for route in (ORG_ROLE, TOKEN))]
+            )
             raise failure from None
 
-    def _leave_teams(self) -> Sequence[Receipt]:
+    def _leave_teams(self, login: str) -> Sequence[Receipt]:
         slugs = [team["slug"] for team in GitHubRest(self._client).team_list()]
-        leave = partial(self._levers.end_membership, self._login)
+        leave = partial(self._levers.end_membership, login)
         return self._pull([partial(leave, f"{self._org}/teams/{slug}") for slug in slugs])
 
-    def _leave_every_repo(self) -> Sequence[Receipt]:
-        """Remove an outside collaborator from all repositories at once; where GitHub doesn't, one by one later."""
-        if self._login is None:
-            return []
-        path = f"{self._org}/outside_collaborators/{self._login}"
+    def _leave_every_repo(self, login: str, outside: bool) -> Sequence[Receipt]:
+        """Remove an outside collaborator from all repositories at once; no receipt where GitHub doesn't."""
+        path = f"{self._org}/outside_collaborators/{login}"
+        doing = "remove an outside collaborator"
         try:
-            answer = self._client.call("remove an outside collaborator", "DELETE", path, expect=[403, 404, 422])
+            answer = self._client.call(doing, "DELETE", path, expect=[403, 404, 422])
         except SystemFailed:
             return []
-        self._all_left = answer.status == requests.codes.no_content
-        return [self._levers.receipt(answer, "removed", changed=self._outside)] if self._all_left else []
+        all_left = answer.status == requests.codes.no_content
+        return [self._levers.receipt(answer, "removed", changed=outside, doing=doing)] if all_left else []
 
     def _leave_repos(self) -> Sequence[Receipt]:
-        """Delete the account's invitation to each repository, and leave each where GitHub didn't end all at once."""
-        if not self._all_left:
-            leave = partial(self._levers.leave_repo, self._account, self._login)
-            return pull_together(
-                self._client.system, [self._checked(partial(leave, path)) for path in self._repo_paths]
-            )
-        offers = self._each(
-            self._repo_paths, lambda path: [(path, o) for o in self._levers.offers(self._account, path)]
+        """Leave each repository by itself."""
+        leave = partial(self._levers.leave_repo, self._account, self._login())
+        return self._pull([partial(leave, path) for path in self._repo_paths()])
+
+    def _uninvite(self) -> Sequence[Receipt]:
+        """Cancel invitations to the organisation."""
+        return self._levers.uninvite_whoever(self._account, self._login)
+
+    def _withdraw_offers(self) -> Sequence[Receipt]:
+        """Delete the account's invitation to each repository: they outlive a membership."""
+        found = self._each(
+            self._repo_paths(), lambda path: [(path, o) for o in self._levers.offers(self._account, path)]
         )
-        return self._pull([*(partial(self._levers.withdraw, *each) for each in offers.items), *offers.failures])
+        return self._pull([*(partial(self._levers.withdraw, *each) for each in found.items), *found.failures])
 
     def _drop_keys(self) -> Sequence[Receipt]:
         """Delete the deploy keys that the account added. Of one whose adder is deleted nobody knows whose it was."""
         rest = GitHubRest(self._client)
-        names = [path.rpartition("/")[2] for path in self._repo_paths] if self._login else []
-        found = self._each(names, lambda name: [(name, key) for key in rest.keys(name)])
-        mine = [
-            (name, key.id) for name, key in found.items if (key.added_by or "").lower() == (self._login or "").lower()
-        ]
+        names = [path.rpartition("/")[2] for path in self._repo_paths()]
+        login = (self._login() or "").lower()
+        found = self._each(names if login else [], lambda name: [(name, key) for key in rest.keys(name)])
+        mine = [(name, key.id) for name, key in found.items if (key.added_by or "").lower() == login]
         resources = [
             Resource(self._client.system, "deploy-key", f"{self._client.org}/{name}#{id_}") for name, id_ in mine
         ]
@@ -111,8 +135,9 @@ class CutOff:
 
     def _end_lines(self, route: str) -> Sequence[Receipt]:
         """End what the account has on a route; nothing where the plan or the credential doesn't have it."""
+        login = self._login()
         try:
-            lines = GitHubRoutes(self._client).lines(route, self._login) if self._login else []
+            lines = GitHubRoutes(self._client).lines(route, login) if login else []
         except SystemRefused:
             return []
         resources = [
@@ -123,18 +148,14 @@ class CutOff:
         return self._pull([*map(self._ending, resources)])
 
     def _is_mine(self, line: Line) -> bool:
-        return line.id == self._account.external_id if line.id else line.login.lower() == (self._login or "").lower()
+        return line.id == self._id if line.id else line.login.lower() == (self._login() or "").lower()
 
     def _ending(self, resource: Resource) -> Lever:
-        return partial(self._levers.end_line, self._account, self._login, resource)
+        return partial(self._levers.end_line, self._account, self._login(), resource)
 
     def _find_login(self) -> str | None:
         """The account's login at this moment; None where it is gone, or is only an invited e-mail address."""
-        if self._account.external_id is None:
-            raise SystemRefused(
-                self._client.system, "the account isn't bound to a GitHub user. Bind it by its login first."
-            )
-        return None if email_of(self._account) else self._client.login_of(self._account.external_id)
+        return None if email_of(self._account) else self._client.login_of(self._id)
 
     def _is_outside(self) -> bool:
         """Whether the account is listed as an outside collaborator; true where that can't be read, to be safe."""
@@ -142,10 +163,9 @@ class CutOff:
             people = self._client.pages("list outside collaborators", f"{self._org}/outside_collaborators")
         except SystemFailed:
             return True
-        return any(str(person["id"]) == self._account.external_id for person in people)
+        return any(str(person["id"]) == self._id for person in people)
 
-    @cached_property
-    def _repo_paths(self) -> list[str]:
+    def _list_repos(self) -> list[str]:
         return [f"/repos/{self._client.org}/{name}" for name in GitHubRest(self._client).repo_ids().values()]
 
     def _each(self, names: Iterable[str], read: Callable[[str], list[T]]) -> _Found[T]:
@@ -158,11 +178,11 @@ class CutOff:
             except SystemFailed as failure:
                 return [], [partial(_fail, failure)]
 
-        told = side_by_side(attempt, names)
+        told = side_by_side(attempt, names, AT_ONCE)
         return _Found([item for items, _ in told for item in items], [lever for _, failed in told for lever in failed])
 
     def _pull(self, levers: Iterable[Lever]) -> list[Receipt]:
-        return pull(self._client.system, [self._checked(lever) for lever in levers])
+        return pull_together(self._client.system, [self._checked(lever) for lever in levers])
 
     def _checked(self, lever: Lever) -> Lever:
         return partial(self._documented, lever)
@@ -170,6 +190,10 @@ class CutOff:
     def _documented(self, lever: Lever) -> Sequence[Receipt]:
         with documented(self._client.system, "cut off"):
             return lever()
+
+
+def _changed(ended: Sequence[Receipt] | SystemFailed) -> bool:
+    return not isinstance(ended, SystemFailed) and any(receipt.changed for receipt in ended)
 
 
 def _fail(failure: SystemFailed) -> Sequence[Receipt]:

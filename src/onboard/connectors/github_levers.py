@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
@@ -32,8 +32,13 @@ class Levers:
 
     def uninvite_from_org(self, account: Account, login: str | None) -> list[Receipt]:
         """Cancel the account's invitations to the organisation. A failed one can't be, and gives nothing any more."""
+        return self.uninvite_whoever(account, lambda: login)
+
+    def uninvite_whoever(self, account: Account, login: Callable[[], str | None]) -> list[Receipt]:
+        """The same where the login is still being looked up: it is asked for once the invitations are there."""
         found = self._client.pages("list invitations", f"{self._org}/invitations")
-        mine = [invitation for invitation in found if _invites(invitation, login, email_of(account))]
+        name, email = login(), email_of(account)
+        mine = [invitation for invitation in found if _invites(invitation, name, email)]
         return [r for i in mine for r in self.delete("delete an invitation", f"{self._org}/invitations/{i['id']}")]
 
     def leave_repo(self, account: Account, login: str | None, path: str) -> list[Receipt]:
