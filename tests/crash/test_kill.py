@@ -129,7 +129,7 @@ def test_killed_anywhere_one_more_run_ends_as_if_nothing_had_happened(world: Wor
     assert world.held("marta") == story.holds
     assert unknown_to_the_ledger(world) == []
     assert world.register.unresolved() == ()
-    assert verify(world.services.ledger.journal.entries()).problem is None
+    assert verify(world.services.ledger.journal.rows()).problem is None
     written = len(world.writes())
     assert story.act(world.services) == 0
     assert len(world.writes()) == written or name == "cut off"
