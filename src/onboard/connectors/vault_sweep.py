@@ -59,9 +59,9 @@ class Sweeper:
         ended = pull_together(self._vault.system, levers)
         return Sweep(sum(receipt.changed for receipt in ended), found.unreadable)
 
-    def token(self, entity: Entity, name: str) -> Sweep:
+    def token(self, entity_id: str, entity: Entity | None, name: str) -> Sweep:
         """Revoke the one whose accessor has this short name, if it is the entity's."""
-        return self.tokens(entity.id, lambda: entity, lambda token: short(token.accessor) == name)
+        return self.tokens(entity_id, lambda: entity, lambda token: short(token.accessor) == name)
 
     def secret_ids(self, entity: Entity, name: str | None = None) -> list[Receipt]:
         """Destroy the secret ids of the AppRole roles that the entity logs in by, or the one of that name."""

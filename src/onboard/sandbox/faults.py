@@ -102,7 +102,8 @@ class Faults:
 
 def asks_for_more(query: str, body: bytes) -> bool:
     """Whether a request asks for page two or later, in any vendor's way of saying so."""
-    asked = dict(parse_qsl(query)) | _fields(body)
+    told = _fields(body)
+    asked = dict(parse_qsl(query)) | told | dict(told.get("variables") or {})
     first = {"page": 1, "startAt": 0, "startIndex": 1}
     past = any(
         str(asked.get(name, start)).isdecimal() and int(asked.get(name, start)) > start for name, start in first.items()
