@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from onboard.connectors import github_holdings as holdings
 from onboard.connectors.base import Residue, Unverifiable
@@ -15,8 +17,8 @@ from onboard.connectors.github_rotation import Rotation
 from onboard.connectors.github_routes import BLOCKED, ROUTES, GitHubRoutes
 from onboard.connectors.github_sweep import Sweep
 from onboard.connectors.github_told import Listed, Repo
-from onboard.connectors.http import Rejected, side_by_side
-from onboard.connectors.levers import Route, gather
+from onboard.connectors.http import MALFORMED, Rejected, side_by_side
+from onboard.connectors.levers import Once, Route, every, gather
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Holding, HoldingState
 
@@ -37,28 +39,51 @@ _ORPHANS = Unverifiable(
 def residue(client: GitHubClient, account: Account) -> Residue:
     """What remains for the account. An account that GitHub has deleted holds nothing any more.
 
-    Raises nothing for what GitHub does.
+    The lists of repositories and teams are read while the login is looked up. Raises nothing for what GitHub does.
     """
     at, external_id = client.clock(), account.external_id or ""
     email = external_id.removeprefix("email:") if external_id.startswith("email:") else None
+    if email:
+        alone = _Look(client, external_id, None)
+        return gather(at, {"organisation invitations": lambda: alone.invitations(email)}, lambda: UNVERIFIABLE)
+    lists = _Lists(client)
     try:
-        login = None if email else client.login_of(external_id)
+        asked: tuple[Callable[[], str | None], ...] = (partial(client.login_of, external_id), lists.begin)
+        login = side_by_side(lambda ask: ask(), asked)[0]
     except SystemFailed as failure:
         return Residue(at, (), unverifiable=UNVERIFIABLE, unknown=(("the account", failure.reason),))
-    look = _Look(client, external_id, login)
-    if email:
-        return gather(at, {"organisation invitations": lambda: look.invitations(email)}, lambda: UNVERIFIABLE)
     if login is None:
         return Residue(at, ("the account",), unverifiable=(*UNVERIFIABLE, _ORPHANS))
+    look = _Look(client, external_id, login, lists)
     return look.beyond(gather(at, look.routes(login), lambda: UNVERIFIABLE))
+
+
+class _Lists:
+    """The lists that several routes start from, each read once; what fails is tried anew, and told, by its route."""
+
+    def __init__(self, client: GitHubClient) -> None:
+        rest = GitHubRest(client)
+        self.repos = Once(rest.repo_ids)
+        self.teams = Once(rest.team_list)
+        self.custom_roles = Once(rest.custom_roles)
+
+    def begin(self) -> None:
+        """Read them side by side. Raises nothing for what GitHub does."""
+        asked: tuple[Callable[[], object], ...] = (self.repos, self.teams, self.custom_roles)
+        side_by_side(self._begun, asked)
+
+    def _begun(self, ask: Callable[[], object]) -> None:
+        with suppress(SystemFailed, *MALFORMED):
+            ask()
 
 
 class _Look:
     """Looks for one account, by its id and by the login that it has now."""
 
-    def __init__(self, client: GitHubClient, external_id: str, login: str | None) -> None:
+    def __init__(self, client: GitHubClient, external_id: str, login: str | None, lists: _Lists | None = None) -> None:
         self._at = client.clock()
         self._id = external_id
+        self._lists = lists or _Lists(client)
         self._graph = GitHubGraph(client)
         self._rest = GitHubRest(client)
         self._routes = GitHubRoutes(client)
@@ -96,14 +121,11 @@ class _Look:
             yield Holding(self._id, login, self._names.resource("org"), held[0], state)
 
     def _teams(self) -> Iterator[Holding]:
-        teams = self._sweep.teams()
-        if teams.value is None:
-            raise SystemFailed(self._names.system, teams.unknown or "")
-        for team in teams.value:
+        for team in self._sweep.these_teams(self._lists.teams(), self._lists.custom_roles):
             yield from self._mine(holdings.of_team(self._names, team, {}, {}))
 
     def _repositories(self, login: str) -> Iterator[Holding]:
-        ids = self._rest.repo_ids()
+        ids = self._lists.repos()
         repos = self._sweep.either(
             lambda: self._graph.repositories(ids, login), lambda: self._rest.repositories(ids.values())
         )
@@ -111,14 +133,12 @@ class _Look:
             yield from self._mine(holdings.of_repo(self._names, repo, Listed(self._at)))
             if repo.no_access:
                 raise SystemFailed(self._names.system, repo.no_access)
-        locked = [repo.name for repo in repos if repo.keys != 0]
-        for name, keys in zip(locked, side_by_side(self._rest.keys, locked), strict=True):
+        for name, keys in every(lambda name: (name, self._rest.keys(name)), [r.name for r in repos if r.keys != 0]):
             listed = Listed(self._at, keys=tuple(keys))
             yield from self._mine(holdings.of_keys(self._names, name, listed))
 
     def _offers(self) -> Iterator[Holding]:
-        names = [*self._rest.repo_ids().values()]
-        for name, offers in zip(names, side_by_side(self._rest.offers, names), strict=True):
+        for name, offers in every(lambda name: (name, self._rest.offers(name)), [*self._lists.repos().values()]):
             yield from self._mine(holdings.of_repo(self._names, Repo(name), Listed(self._at, offers=tuple(offers))))
 
     def _lines(self, route: str, login: str) -> Iterator[Holding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -71,7 +71,7 @@ class Sweep:
 
     def teams(self) -> Part[list[Team]]:
         """Every team. A team's level on a repository is REST's where custom roles may be among them."""
-        return self.part("teams", lambda: holdings.nesting(self._exact(self._teams())))
+        return self.part("teams", lambda: self.these_teams(self._rest.team_list()))
 
     def team(self, slug: str) -> Part[Team]:
         """One team."""
@@ -140,8 +140,13 @@ class Sweep:
                 self._graph_failed = True
         return by_rest()
 
-    def _teams(self) -> list[Team]:
-        listed = self._rest.team_list()
+    def these_teams(
+        self, listed: Sequence[Mapping[str, Any]], custom_roles: Callable[[], bool] | None = None
+    ) -> list[Team]:
+        """These teams, as REST lists them. Raises SystemFailed where they can't be read."""
+        return holdings.nesting(self._exact(self._these(listed), custom_roles or self._rest.custom_roles))
+
+    def _these(self, listed: Sequence[Mapping[str, Any]]) -> list[Team]:
         ids = [team["node_id"] for team in listed]
         return self.either(lambda: self._graph.teams(ids), lambda: self._rest.teams(listed))
 
@@ -149,9 +154,9 @@ class Sweep:
         ids = self._rest.repo_ids()
         return self.either(lambda: self._graph.repositories(ids), lambda: self._rest.repositories(ids.values()))
 
-    def _exact(self, teams: list[Team]) -> list[Team]:
+    def _exact(self, teams: list[Team], custom_roles: Callable[[], bool]) -> list[Team]:
         """The teams, the levels of those that have repositories read by REST where there may be custom roles."""
-        if self._graph_failed or not self._rest.custom_roles():
+        if self._graph_failed or not custom_roles():
             return teams
         return side_by_side(lambda team: self._with_exact_levels(team) if team.repos else team, teams)
 
