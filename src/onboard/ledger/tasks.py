@@ -20,6 +20,7 @@ SHORTEST = 4
 class Task:
     """Something that a person has to do by hand: about whom and which system, who owns it, by when, and what shows it.
 
+    `readable` says that reading the system can tell whether it is done.
     `evidence` is the sha256 of the file that showed it done; None while it is open, and where a reading showed it.
     """
 
@@ -31,6 +32,7 @@ class Task:
     due: date
     wanted: str
     opened: datetime
+    readable: bool = False
     done: datetime | None = None
     done_by: Actor | None = None
     evidence: str | None = None
@@ -69,6 +71,7 @@ class Tasks:
                         due=date.fromisoformat(body["due"]),
                         wanted=body["wanted"],
                         opened=entry.at,
+                        readable=body.get("readable", False),
                     ),
                 )
             else:

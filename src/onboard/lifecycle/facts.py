@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
 from onboard.errors import BadInput
 from onboard.ledger import records
+from onboard.lifecycle.evidence import fingerprint
 from onboard.lifecycle.gates import assignment_of
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
@@ -39,15 +39,7 @@ def record(
     where = None
     if facts[name].milestone:
         where = assignment_of(register_of(services), person, engagement).engagement
-    fact = records.happened(name, person, engagement=where, until=until, evidence=_fingerprint(evidence))
+    shown = fingerprint(evidence) if evidence else None
+    fact = records.happened(name, person, engagement=where, until=until, evidence=shown)
     note(services, fact, actor)
     return reconcile(services, [person], actor)
-
-
-def _fingerprint(evidence: Path | None) -> str | None:
-    if evidence is None:
-        return None
-    try:
-        return hashlib.sha256(evidence.read_bytes()).hexdigest()
-    except OSError as error:
-        raise BadInput.one(f"The evidence file {evidence} can't be read: {error.strerror}") from error

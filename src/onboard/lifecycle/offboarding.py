@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from onboard.connectors.base import Writer
-from onboard.engine.parallel import attempts
+from onboard.engine.parallel import attempts, each
 from onboard.engine.perform import container
 from onboard.engine.settle import WHOLE_ACCOUNT
 from onboard.errors import BadInput, SystemFailed, Waiting
@@ -20,6 +21,8 @@ from onboard.wiring import Services
 
 #: Seconds that a cut-off waits for a container that another worker holds, before that lever counts as failed.
 PATIENCE = 10.0
+#: The fact, and under what name the journal keeps that the levers of an account were pulled.
+CUT_OFF, LEVERS = "cut_off", "cut-off"
 
 
 def offboard(services: Services, person: str, engagement: str | None, actor: Actor) -> Report:
@@ -47,24 +50,34 @@ def _orphaned(register: Register, person: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """What one system answered when everything there was pulled; `failure` where it could not be."""
+    """What one system answered when everything there was pulled for one account; `failure` where it could not be."""
 
     system: str
     receipts: tuple[Receipt, ...] = ()
     failure: str | None = None
+    person: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """The levers pulled, then what reading found and took away besides."""
+    """The levers pulled, how long that took, then what reading found and took away besides, and when that was told."""
 
     levers: tuple[Lever, ...]
     report: Report
+    pulled: timedelta
+    verified: timedelta
+
+    @property
+    def failed(self) -> tuple[Lever, ...]:
+        """The levers that failed, where reading didn't show afterwards that nothing is left."""
+        dead = {left.account.id for left in self.report.remains.accounts if left.dead}
+        return tuple(lever for lever in self.levers if lever.failure and lever.account not in dead)
 
     @property
     def exit_code(self) -> int:
         """5 where a lever failed, else the report's."""
-        return 5 if any(lever.failure for lever in self.levers) else self.report.exit_code
+        return 5 if self.failed else self.report.exit_code
 
 
 def cut_off(services: Services, person: str, actor: Actor) -> CutOff:
@@ -73,39 +86,100 @@ def cut_off(services: Services, person: str, actor: Actor) -> CutOff:
     Unlike all else this runs where nothing can be read, and beside whoever works on the same person. Protected accounts
     are left alone even here. Raises Waiting where the levers were pulled but nobody else let go of the person.
     """
+    return _cut_off(services, [person], actor, frozenset())
+
+
+def cut_off_vendor(services: Services, vendor: str, actor: Actor) -> CutOff:
+    """The same for everybody of a vendor: all facts first, then all levers, then one reading of each system for all.
+
+    Interrupted, it goes on: an account whose levers were pulled since its person was cut off isn't pulled again, only
+    read. Raises BadInput where nobody is known to work for the vendor, else as `cut_off`.
+    """
     register = register_of(services)
-    gone = register.left(person)
-    if gone is None or gone.name != "cut_off":
-        fact = records.cut_off(person)
-        note(services, fact, actor)
-    writers = services.writers()
-    accounts = subject_of(services, register, person).everything
-    levers, faults = attempts(lambda account: _pull(services, account, person, actor, writers), accounts)
+    people = people_of(register, vendor)
+    return _cut_off(services, people, actor, _pulled_already(register, people))
+
+
+def people_of(register: Register, vendor: str) -> list[str]:
+    """Who stands in one of the vendor's engagements or leads one for it. Raises BadInput for a vendor without any."""
+    if vendor not in register.vendors:
+        raise BadInput.one(f"No vendor {vendor!r}. Known: {', '.join(sorted(register.vendors)) or 'none'}")
+    people = sorted(person for person in register.people if vendor in register.vendors_of(person))
+    if not people:
+        raise BadInput.one(f"Nobody works for {vendor}: no engagement of theirs names anybody.")
+    return people
+
+
+def _pulled_already(register: Register, people: Iterable[str]) -> frozenset[str]:
+    """The accounts on which every lever was pulled since their person was cut off, as the ledger has it."""
+    since = {person: gone.entry for person in people if (gone := register.left(person)) and gone.name == CUT_OFF}
+    return frozenset(
+        intent.change.account
+        for intent in register.intents(LEVERS)
+        if intent.result is Result.DONE and intent.seq > since.get(intent.change.person, intent.seq)
+    )
+
+
+def _cut_off(services: Services, people: Sequence[str], actor: Actor, pulled: Collection[str]) -> CutOff:
+    """Cut these people off; of the accounts in `pulled` the levers are left out."""
+    begun, register = services.clock(), register_of(services)
+    out = {person for person in people if (gone := register.left(person)) is not None and gone.name == CUT_OFF}
+    facts = [records.cut_off(person) for person in people if person not in out]
+    services.ledger.journal.append_many(facts, actor=actor, at=begun)
+    levers, faults = _pull_all(services, register, people, actor, pulled)
+    done = services.clock()
+    suspect = {lever.account for lever in levers if lever.failure}
+    after = register_of(services)
+    orphaned = {someone for person in people for someone in _orphaned(after, person)} - set(people)
     try:
-        report = reconcile(services, [person, *_orphaned(register_of(services), person)], actor)
+        report = reconcile(services, [*people, *sorted(orphaned)], actor, suspect=suspect)
     except Waiting as waiting:
-        told = ", ".join(f"{lever.system} {lever.failure or 'done'}" for lever in levers)
-        raise Waiting(f"Every lever was pulled ({told}), and what is left could not be looked at: {waiting}") from None
+        raise Waiting(
+            f"Every lever was pulled ({_told(levers)}), and what is left could not be looked at: {waiting}"
+        ) from None
     for fault in faults:
         raise fault
-    return CutOff(tuple(levers), report)
+    return CutOff(tuple(levers), report, done - begun, services.clock() - begun)
 
 
-def _pull(services: Services, account: Account, person: str, actor: Actor, writers: Mapping[str, Writer]) -> Lever:
+def _told(levers: Iterable[Lever]) -> str:
+    """What became of the levers, by system."""
+    failures: dict[str, list[str]] = {}
+    for lever in levers:
+        failures.setdefault(lever.system, []).extend([lever.failure] if lever.failure else [])
+    return ", ".join(f"{system} {'; '.join(dict.fromkeys(failed)) or 'done'}" for system, failed in failures.items())
+
+
+def _pull_all(
+    services: Services, register: Register, people: Iterable[str], actor: Actor, pulled: Collection[str]
+) -> tuple[list[Lever], list[BaseException]]:
+    """Every lever on every account of these people, all systems side by side, so that a slow one delays no other."""
+    writers = services.writers()
+    todo: dict[str, list[Account]] = {}
+    for account in (a for person in people for a in subject_of(services, register, person).everything):
+        if account.id not in pulled:
+            todo.setdefault(account.system, []).append(account)
+    ended = each(
+        lambda accounts: attempts(lambda account: _pull(services, account, actor, writers), accounts), todo.values()
+    )
+    return [lever for levers, _ in ended for lever in levers], [fault for _, faults in ended for fault in faults]
+
+
+def _pull(services: Services, account: Account, actor: Actor, writers: Mapping[str, Writer]) -> Lever:
     """Every lever on one account, with the intent on record before and the outcome after."""
+    lever = Lever(account.system, person=account.person or "", account=account.id)
     if protected_by(services, account):
-        return Lever(account.system, failure="the account is protected and was left alone")
+        return replace(lever, failure="the account is protected and was left alone")
     if account.system not in writers:
-        return Lever(account.system, failure="the system is no longer configured")
+        return replace(lever, failure="the system is no longer configured")
     whole = Resource(account.system, WHOLE_ACCOUNT, account.id)
-    change = ChangeRecord(person, account.system, account.id, whole, "everything", None)
-    intent = note(services, records.intended("cut-off", change), actor)
+    change = ChangeRecord(lever.person, account.system, account.id, whole, "everything", None)
+    intent = note(services, records.intended(LEVERS, change), actor)
     try:
         hold = partial(container, ledger=services.ledger, worker=owner_here(), wait=PATIENCE)
-        receipts = tuple(writers[account.system].cut_off(account, hold))
-        lever, result = Lever(account.system, receipts), Result.DONE
+        lever, result = replace(lever, receipts=tuple(writers[account.system].cut_off(account, hold))), Result.DONE
     except SystemFailed as error:
-        lever = Lever(account.system, failure=error.reason)
+        lever = replace(lever, failure=error.reason)
         result = Result.UNCERTAIN if error.uncertain else Result.FAILED
     receipt = lever.receipts[-1] if lever.receipts else None
     note(services, records.outcome(intent.seq, result, receipt), actor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from onboard.engine.diff import Subject
 from onboard.engine.parallel import attempts
@@ -21,7 +21,9 @@ from onboard.ledger import Lease, Proposal, Record, Register, owner_here, record
 from onboard.ledger.records import Result
 from onboard.ledger.register import TURNS
 from onboard.lifecycle.proposing import alone, authorised, counts, look, proposed, subjects_of
+from onboard.lifecycle.remains import Remains, look_again
 from onboard.lifecycle.standing import note, register_of, subject_of, waiting_for
+from onboard.lifecycle.tasks import Tally, keep
 from onboard.model import Actor, Grant
 from onboard.wiring import Services
 
@@ -31,6 +33,7 @@ class Report:
     """What one reconciliation found and did. `waiting` names prerequisites that lack: (person, fact).
 
     `held` are the people to whom nothing was granted, because something that they have to lose is not gone yet.
+    `remains` is what was left of those who are out, read by every route, and `tally` what people have to do about it.
     """
 
     plan: Plan
@@ -39,6 +42,8 @@ class Report:
     certificate: Certificate | None = None
     waiting: tuple[tuple[str, str], ...] = ()
     held: frozenset[str] = frozenset()
+    remains: Remains = field(default_factory=Remains)
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def open(self) -> tuple[Part, ...]:
@@ -68,14 +73,16 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The first that applies: 5 failed or unknown, 3 refused, 4 not verified, 6 waiting, 0 done."""
-        certificate = self.certificate
+        certificate, remains = self.certificate, self.remains
         if self.failed or self.plan.unknown or (certificate and certificate.unknown):
+            return 5
+        if remains.failed or remains.unknown:
             return 5
         if any(part.blocked for part in self.open):
             return 3
-        if self.unverified or self.lingering:
+        if self.unverified or self.lingering or remains.lingering:
             return 4
-        return 6 if self.open or self.waiting or self.plan.missing else 0
+        return 6 if self.open or self.waiting or self.plan.missing or self.tally.open else 0
 
 
 def plan(services: Services, people: Sequence[str], actor: Actor) -> Plan:
@@ -86,8 +93,18 @@ def plan(services: Services, people: Sequence[str], actor: Actor) -> Plan:
         return proposed(services, register_of(services), subjects, actor, anew=True)
 
 
-def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest: str | None = None) -> Report:
+def reconcile(
+    services: Services,
+    people: Sequence[str],
+    actor: Actor,
+    *,
+    digest: str | None = None,
+    suspect: Collection[str] = (),
+) -> Report:
     """Make so what should be so for these people, as far as facts and approvals on record allow.
+
+    Of those who are out every account is read again by every route; what no lever of ours removes becomes a task.
+    `suspect` are the accounts of which a lever failed.
 
     With `digest` the proposal of that digest has to be what is applied: raises Refused where it lacks an approval,
     StalePlan where a new reading finds something else to do than what was approved; removals have run by then.
@@ -110,8 +127,8 @@ def reconcile(services: Services, people: Sequence[str], actor: Actor, *, digest
         faults += more
         waiting = [(p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)]
         report = Report(found, removed, granted, waiting=tuple(waiting), held=held)
-        if removed or granted or faults or any(subject.leaving for subject in subjects):
-            report = _verified(services, subjects, report, actor)
+        if removed or granted or faults or any(s.leaving for s in subjects) or _unread(services, people):
+            report = _verified(services, subjects, report, actor, suspect)
     for error in (*faults, *refusal):
         raise error
     return report
@@ -124,6 +141,12 @@ def _unturned(services: Services, register: Register, people: Collection[str], l
         if entry.subject in people and entry.body["name"] in TURNS:
             turn = str(entry.body["name"]).replace("_", " ")
             raise Waiting(f"{turn} was recorded while this ran, so nothing more was granted. Look again: onboard plan")
+
+
+def _unread(services: Services, people: Collection[str]) -> bool:
+    """Whether something of theirs was changed since it was last read back: whoever did that was killed before."""
+    last = {entry.subject: entry.kind for entry in services.ledger.journal.entries(kinds={"intended", "verified"})}
+    return any(last.get(person) == "intended" for person in people)
 
 
 def _free(register: Register, part: Part) -> Part:
@@ -231,14 +254,21 @@ class _Work:
         return outcomes
 
 
-def _verified(services: Services, before: Sequence[Subject], report: Report, actor: Actor) -> Report:
-    """Read everything again, and put on record what was found."""
+def _verified(
+    services: Services, before: Sequence[Subject], report: Report, actor: Actor, suspect: Collection[str]
+) -> Report:
+    """Read everything again, put on record what was found, and what people have to do about what is left."""
     register = register_of(services)
     subjects = [replace(subject_of(services, register, s.person), unclear=s.unclear) for s in before]
-    certificate = verify(look(services, register, subjects), subjects)
-    for subject in subjects:
-        note(services, _reading(certificate, report, subject.person), actor)
-    return replace(report, certificate=certificate)
+    again = look(services, register, subjects)
+    certificate = verify(again, subjects)
+    found = [_reading(certificate, report, subject.person) for subject in subjects]
+    services.ledger.journal.append_many(found, actor=actor, at=services.clock())
+    leaving = [subject for subject in subjects if subject.leaving]
+    if not leaving:
+        return replace(report, certificate=certificate)
+    remains = look_again(services, register, leaving, again.observed, suspect, actor)
+    return replace(report, certificate=certificate, remains=remains, tally=keep(services, remains, suspect, actor))
 
 
 def _reading(certificate: Certificate, report: Report, person: str) -> Record:
