@@ -37,10 +37,10 @@ def load(
         if changed:
             ledger.journal.append_many(changed, actor=OPERATOR, at=context.clock())
         after = render.register(ledger)
-        people = _affected(before, after, manifests)
+        people = _affected(after, manifests)
     total = len(manifests.vendors) + len(manifests.engagements)
     output.say(_loaded(len(changed), total))
-    if changed and people:
+    if people:
         _reconcile(people)
     elif waits := _not_started(after, manifests):
         output.next_step(f"onboard start --engagement {waits}")
@@ -74,13 +74,17 @@ def _changed(register: Register, manifests: Manifests) -> list[Record]:
     return [*map(records.vendor_loaded, vendors), *map(records.engagement_loaded, engagements)]
 
 
-def _affected(before: Register, after: Register, manifests: Manifests) -> list[str]:
-    """Who has started in an engagement that these manifests are about, by the old manifest or by the new one."""
+def _affected(register: Register, manifests: Manifests) -> list[str]:
+    """Who has started in an engagement that these manifests are about, and isn't out: whom they no longer name, too.
+
+    Loaded again unchanged as well: the load before may have been killed before access followed.
+    """
     vendors = {vendor.id for vendor in manifests.vendors}
     loaded = {one.id for one in manifests.engagements}
-    loaded |= {one.id for one in after.engagements.values() if one.vendor in vendors}
-    staffed = {(person, name) for register in (before, after) for name in loaded for person in register.staffed(name)}
-    return sorted({person for person, name in staffed if after.started(person, name)})
+    loaded |= {one.id for one in register.engagements.values() if one.vendor in vendors}
+    here = [person for person in register.people if register.left(person) is None]
+    assigned = {(person, a.engagement) for person in here for a in register.assignments(person)}
+    return sorted({person for person, name in assigned if name in loaded and register.started(person, name)})
 
 
 def _reconcile(people: list[str]) -> None:
