@@ -292,7 +292,8 @@ def open_services(sandbox: SandboxClient, database: Path, policy: Policy, clock:
     folder = database.parent
     settings = Settings.load({**sandbox.env, "ONBOARD_LEDGER_URL": f"sqlite:///{database}"}, folder)
     ledger = Ledger.begin(f"sqlite:///{database}", clock)
-    return Services(settings, ledger, policy, wiring.readers(settings, clock), clock)
+    budgets = wiring.budgets(settings, ledger, lambda: datetime.now(UTC), print)  # the sandbox counts in real time
+    return Services(settings, ledger, policy, wiring.readers(settings, clock, budgets), clock, budgets)
 
 
 @pytest.fixture(scope="session")

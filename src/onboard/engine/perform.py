@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from onboard.connectors.base import Hold, Reader, Scope, Writer
+from onboard.connectors.pacing import patient_for, urgent
 from onboard.engine.plan import Change
 from onboard.errors import SystemFailed, SystemRefused, Waiting
 from onboard.ledger import Ledger, records
@@ -17,9 +18,11 @@ from onboard.model import Actor, Holding, HoldingState, Receipt, Resource, scale
 
 #: How often one write is tried in all, and the longest that a vendor's Retry-After is waited for (seconds).
 TRIES = 3
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 65.0
 #: Seconds that a replaced container's lease lives from the beginning of each try: longer than the calls of one take.
 CONTAINER_TTL = 60.0
+#: Seconds that a call waits for its turn while it holds a container: less than the lease lives, with time for the call.
+CONTAINER_PATIENCE = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def carry_out(change: Change, digest: str, actor: Actor, tools: Tools) -> Outcom
     """
     try:
         tools.check()
-        with _container(change, tools) as renew:
+        with urgent() if change.removes else nullcontext(), _container(change, tools) as renew:
             return _recorded(change, digest, actor, tools, renew)
     except Waiting as waiting:
         return Outcome(change, Result.FAILED, reason=str(waiting))
@@ -79,7 +82,8 @@ def _container(change: Change, tools: Tools) -> Iterator[Callable[[], None]]:
 @contextmanager
 def container(resource: Resource, ledger: Ledger, worker: str, wait: float) -> Iterator[Callable[[], None]]:
     """Hold a container's lease, having waited at most `wait` seconds for it; yields how to renew it. Raises Waiting."""
-    with ledger.leases.hold([f"container:{resource}"], worker, ttl=CONTAINER_TTL, wait=wait) as lease:
+    held = ledger.leases.hold([f"container:{resource}"], worker, ttl=CONTAINER_TTL, wait=wait)
+    with held as lease, patient_for(CONTAINER_PATIENCE):
         yield lease.renew
 
 
