@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
+from onboard.ledger import Ledger
 from onboard.sandbox.client import SandboxClient, SandboxProcess
+from tests.postgres import Postgres, postgres, ships
 
 #: Tests below these folders share something that takes long to start, so that each folder's run on one worker.
 TOGETHER = ("tests/flows/",)
@@ -40,3 +44,19 @@ def sandbox_process() -> Iterator[SandboxProcess]:
 def sandbox(sandbox_process: SandboxProcess) -> SandboxClient:
     sandbox_process.client.reset()
     return sandbox_process.client
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL for this pytest worker. Skipped only where no server ships for the platform, and never in CI."""
+    if not (ships() or os.environ.get("CI")):
+        pytest.skip("no wheel with a PostgreSQL server ships for this platform")
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def begun(postgres_server: Postgres) -> str:
+    """A database in which a ledger was begun, to be copied."""
+    Ledger.begin(postgres_server.create("begun"), lambda: datetime.now(UTC)).close()
+    return "begun"

@@ -13,6 +13,7 @@ from onboard.errors import BadInput
 from onboard.ledger import Ledger, Profile
 from onboard.ledger.codes import LIFE, TRIES, Claim, Codes, Verdict
 from tests.ledger.builders import ACCOUNT, MARTA, START
+from tests.ledger.conftest import only_sqlite
 
 CLAIM = Claim(MARTA, ACCOUNT, "90001", "marta-nw")
 SOON = START + timedelta(hours=1)
@@ -115,6 +116,7 @@ def test_spaces_dashes_and_small_letters_do_not_matter(codes: Codes) -> None:
     assert verdict(codes, f" {code.replace('-', ' ').lower()} ") is Verdict.RIGHT
 
 
+@only_sqlite
 def test_neither_the_code_nor_its_hash_stands_on_disk_and_erasing_the_person_ends_it(
     codes: Codes, ledger: Ledger, url: str
 ) -> None:

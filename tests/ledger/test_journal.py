@@ -2,24 +2,22 @@ from __future__ import annotations
 
 import hashlib
 import signal
-import sqlite3
 import stat
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from onboard.errors import BadInput, OnboardError, SystemFailed
 from onboard.ledger import Ledger, Result, journal, records
 from onboard.ledger.proofs import verify
 from onboard.model import OPERATOR, Actor, Receipt
 from tests.ledger.builders import MARTA, START, change
-from tests.ledger.conftest import Clock, Workers
-
-
-def file_of(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///"))
+from tests.ledger.conftest import WORKER, Clock, Workers, only_postgresql, only_sqlite, raw
 
 
 @pytest.mark.parametrize(
@@ -86,8 +84,8 @@ def test_an_outcome_loses_addresses_from_its_reason_rather_than_being_lost(ledge
 def test_the_database_itself_refuses_to_change_or_delete_an_entry(ledger: Ledger, url: str, statement: str) -> None:
     ledger.journal.record(records.person_added(MARTA), actor=OPERATOR, at=START)
 
-    with sqlite3.connect(file_of(url)) as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        raw.execute(statement)
+    with raw(url) as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.exec_driver_sql(statement)
 
 
 def test_an_entry_is_exactly_the_documented_bytes(ledger: Ledger, url: str) -> None:
@@ -99,10 +97,9 @@ def test_an_entry_is_exactly_the_documented_bytes(ledger: Ledger, url: str) -> N
         '"body":{"a":{},"b":[1,true,null],"name":"größer"},"kind":"fact",'
         '"prev":"0000000000000000000000000000000000000000000000000000000000000000","seq":1,"subject":null}'
     ).encode()
-    with sqlite3.connect(file_of(url)) as raw:
-        assert raw.execute("SELECT canonical, hash FROM journal").fetchall() == [
-            (expected, hashlib.sha256(expected).hexdigest())
-        ]
+    with raw(url) as connection:
+        rows = connection.exec_driver_sql("SELECT canonical, hash FROM journal").fetchall()
+    assert [tuple(row) for row in rows] == [(expected, hashlib.sha256(expected).hexdigest())]
     assert entry.at == at
     assert ledger.journal.head() == (1, hashlib.sha256(expected).hexdigest())
 
@@ -139,16 +136,24 @@ def test_a_kill_before_any_step_of_an_append_leaves_a_valid_chain(ledger: Ledger
     assert (verdict.count, verdict.problem) == (2, None)
 
 
-def test_several_processes_may_make_the_ledger_at_the_same_time(worker: Workers) -> None:
-    processes = [worker("open_only") for _ in range(4)]
+def test_several_processes_may_begin_the_ledger_at_the_same_time(empty: str) -> None:
+    command = [sys.executable, str(WORKER), "open_only", empty]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
 
     assert [process.communicate(timeout=60)[0] for process in processes] == ["open\n"] * 4
 
 
+@only_postgresql
+def test_nor_may_the_journal_be_emptied(ledger: Ledger, url: str) -> None:
+    with raw(url) as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.exec_driver_sql("TRUNCATE journal")
+
+
+@only_sqlite
 def test_the_file_is_readable_by_its_owner_only(ledger: Ledger, url: str) -> None:
     ledger.journal.record(records.person_added(MARTA), actor=OPERATOR, at=START)
 
-    files = list(file_of(url).parent.iterdir())
+    files = list(Path(url.removeprefix("sqlite:///")).parent.iterdir())
     assert len(files) == 3
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 

@@ -8,6 +8,8 @@ import pytest
 from onboard.errors import BadInput, Waiting
 from onboard.ledger import Ledger, People, Profile, sqlite
 from tests.ledger.builders import ACCOUNT, ADA, JONAS, MARTA
+from tests.ledger.conftest import only_postgresql, only_sqlite, raw
+from tests.postgres import Postgres
 
 MARTA_IS = Profile("Marta Kowalska", "marta@nordwind.example", {"github": "marta-nw", "jira": "mkowalska"})
 JONAS_IS = Profile("Jonas Brandt", "jonas@nordwind.example", {"github": "jonasb"})
@@ -21,6 +23,10 @@ def people(ledger: Ledger) -> People:
 
 def everything_on_disk(url: str) -> bytes:
     return b"".join(file.read_bytes() for file in Path(url.removeprefix("sqlite:///")).parent.iterdir())
+
+
+def tables_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -145,6 +151,7 @@ def test_an_account_stands_for_one_identity_and_an_identity_for_one_account(
     assert people.account(ACCOUNT) == (MARTA, "github", "90001", "marta-nw")
 
 
+@only_sqlite
 def test_nothing_personal_stands_on_disk_in_clear_even_before_an_erasure(people: People, url: str) -> None:
     people.bind(ACCOUNT, MARTA, "github", "external-90001", "marta-nw")
     people.note(MARTA, "Kowalska asked for it")
@@ -156,6 +163,7 @@ def test_nothing_personal_stands_on_disk_in_clear_even_before_an_erasure(people:
         assert text.encode() not in disk
 
 
+@only_sqlite
 def test_an_erasure_leaves_neither_key_nor_data_nor_index_on_disk(ledger: Ledger, people: People, url: str) -> None:
     people.bind(ACCOUNT, MARTA, "github", "90001", "marta-nw")
     note = people.note(MARTA, "a reason")
@@ -182,6 +190,32 @@ def test_an_erasure_leaves_neither_key_nor_data_nor_index_on_disk(ledger: Ledger
     people.add(ADA, MARTA_IS)
 
 
+@only_postgresql
+def test_an_erasure_leaves_nothing_in_the_servers_tables_either(
+    people: People, url: str, postgres_server: Postgres
+) -> None:
+    with raw(url) as connection:
+        name = connection.exec_driver_sql(
+            "SELECT current_database(), oid FROM pg_database WHERE datname = current_database()"
+        )
+        folder = postgres_server.folder / "data" / "base" / str(name.one()[1])
+        secrets = [
+            bytes(key) for (key,) in connection.exec_driver_sql(f"SELECT key FROM person_keys WHERE person = '{MARTA}'")
+        ]
+        connection.exec_driver_sql("CHECKPOINT")
+    assert all(secret in tables_of(folder) for secret in secrets)
+
+    people.erase(MARTA)
+
+    with raw(url) as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+    disk = tables_of(folder)
+    assert not any(secret in disk for secret in secrets)
+    assert MARTA.encode() not in disk
+    assert JONAS.encode() in disk
+
+
+@only_sqlite
 def test_an_erasure_that_a_reader_keeps_from_the_log_says_so_and_may_be_repeated(
     people: People, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,12 @@ def exported(row: Row) -> bytes:
 
 
 @pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A file, which anybody who has it can write to by what they like."""
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
 def auditor(ledger: Ledger, url: str, tmp_path: Path, clock: Clock) -> Auditor:
     raw = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
