@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onboard.cli import context, output, past
+from onboard.cli import context, output, past, render
 from onboard.cli.lifecycle import Person
 from onboard.cli.output import Json
 from onboard.cli.past import AsOf
@@ -83,7 +83,10 @@ def _holds(services: Services, person: str, found: Holdings) -> str:
 
     register = register_of(services)
     who = headline(register, context.names(services), person)
-    systems = ", ".join(sorted(register.bindings(person))) or "no system, where no account is bound"
+    bound = sorted(register.bindings(person).items())
+    systems = ", ".join(system for system, _ in bound) or "no system, where no account is bound"
+    proofs = "; ".join(f"{system} {render.proof(binding.proof, binding.proven)}" for system, binding in bound)
+    who += f"\nAccounts: {proofs}." if proofs else ""
     if not found.held:
         nothing = "nothing that could be read" if found.unknown else "nothing"
         return f"{who}\nHolds {nothing} on {systems}."
@@ -229,6 +232,8 @@ def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]
     for need, fact in found.needs.items():
         end = f"until {fact.until}" if fact.until else "without end"
         rows.append(("needs", f"{need}, recorded {fact.at:%Y-%m-%d}, {end} (ledger entry {fact.entry})"))
+    if found.binding:
+        rows.append(("account", render.proof(found.binding.proof, found.binding.proven)))
     return [*rows, ("policies", services.policy.hash[:7])]
 
 
@@ -262,6 +267,8 @@ def _explanation_json(found: Explanation) -> dict[str, Any]:
         "held": [{"level": h.level, "state": h.state, "via": h.via} for h in found.held],
         "grants": [{"level": g.level, "warrants": [warrant_terms(w) for w in g.warrants]} for g in found.grants],
         "against": list(found.against),
+        "proof": found.binding.proof if found.binding else "none",
+        "proven": found.binding.proven if found.binding else None,
         "needs": {name: {"until": fact.until, "entry": fact.entry} for name, fact in found.needs.items()},
         "history": [
             {

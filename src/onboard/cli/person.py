@@ -66,7 +66,7 @@ def change(
     vault: Vault = "",
     system: Other = None,
 ) -> None:
-    """Change what is known of a person. A handle given anew is looked up anew; who has it is only claimed to be them."""
+    """Change what is known of a person. A handle given anew is looked up anew, and its account is only claimed."""
     from onboard.ledger import Profile
 
     handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)

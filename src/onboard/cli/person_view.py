@@ -9,6 +9,7 @@ from onboard.cli import output, render
 
 if TYPE_CHECKING:
     from onboard.ledger import Ledger, Register
+    from onboard.ledger.facts import Binding
     from onboard.model import Assignment, Fact
 
 
@@ -40,7 +41,7 @@ def one(ledger: Ledger, person: str, *, as_json: bool) -> None:
     left = register.left(person)
     if left:
         output.say(f"  {_words(left.name)} {render.moment(left.at)}")
-    _section("accounts", [(a["system"], a["handle"], a["account"] or "not bound yet") for a in known["accounts"]])
+    _section("accounts", [_account_row(a) for a in known["accounts"]])
     _section("assignments", [_assignment_row(a) for a in register.assignments(person)])
     _section("facts", [_fact_row(fact) for fact in register.facts(person).values()])
     for assignment in register.assignments(person):
@@ -51,13 +52,13 @@ def one(ledger: Ledger, person: str, *, as_json: bool) -> None:
 def _facts(ledger: Ledger, register: Register, person: str) -> dict[str, Any]:
     profile = ledger.people.all().get(person)
     handles: Mapping[str, str] = profile.handles if profile else {}
-    bound = {binding.system: binding.account for binding in register.accounts(person)}
+    bound = register.bindings(person)
     return {
         "id": person,
         "name": profile.name if profile else None,
         "email": profile.email if profile else None,
         "accounts": [
-            {"system": system, "handle": handles.get(system), "account": bound.get(system)}
+            {"system": system, "handle": handles.get(system), **_binding(bound.get(system))}
             for system in sorted({*handles, *bound})
         ],
         "assignments": register.assignments(person),
@@ -65,6 +66,21 @@ def _facts(ledger: Ledger, register: Register, person: str) -> dict[str, Any]:
         "milestones": {a.engagement: register.milestones(person, a.engagement) for a in register.assignments(person)},
         "left": register.left(person),
     }
+
+
+def _binding(binding: Binding | None) -> dict[str, Any]:
+    """The account, and how it was shown to be theirs."""
+    return {
+        "account": binding.account if binding else None,
+        "proof": binding.proof if binding else "none",
+        "proven": binding.proven if binding else None,
+    }
+
+
+def _account_row(account: Mapping[str, Any]) -> tuple[str, ...]:
+    if account["account"] is None:
+        return (account["system"], account["handle"], "not bound yet")
+    return (account["system"], account["handle"] or "", render.proof(account["proof"], account["proven"]))
 
 
 def _section(title: str, rows: list[tuple[str, ...]]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from onboard.errors import BadInput
+from onboard.model import Proof
 
 if TYPE_CHECKING:
     from onboard.ledger import Ledger, People, Register
@@ -30,6 +31,17 @@ def short(person: str, among: Iterable[str] = ()) -> str:
     others = [other for other in among if other != person]
     lengths = range(len("p-") + SHORTEST, len(person) + 1)
     return next((person[:n] for n in lengths if not any(o.startswith(person[:n]) for o in others)), person)
+
+
+def proof(how: str, at: datetime | None = None) -> str:
+    """How an account was shown to be its person's: `claimed`, or `proven by work e-mail on 2026-11-23`."""
+    ways: Mapping[str, str] = {
+        Proof.WORK_EMAIL: "proven by work e-mail",
+        Proof.HANDED_OVER: "proven by a code handed over",
+        Proof.COMPANY_LOGIN: "a login of the company's own",
+    }
+    day = f" on {at.astimezone(UTC):%Y-%m-%d}" if at else ""
+    return f"{ways.get(how, how)}{day}"
 
 
 def register(ledger: Ledger) -> Register:

@@ -11,6 +11,7 @@ from onboard.engine.parallel import each
 from onboard.errors import BadInput
 from onboard.ledger import Register
 from onboard.ledger.effects import Intended
+from onboard.ledger.facts import Binding
 from onboard.ledger.register import Episode
 from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.standing import register_of, rules_of, subject_of
@@ -89,7 +90,8 @@ class Explanation:
     """Why a person holds, or doesn't hold, something on a resource.
 
     `held` is what was read; `grants` what policy gives; `against` what stands in the way of what it doesn't; `needs`
-    the prerequisites that the grants rest on; `history` every attempt to change it, with the approvals behind each.
+    the prerequisites that the grants rest on; `history` every attempt to change it, with the approvals behind each;
+    `binding` the account there, and how it was shown to be the person's.
     """
 
     person: str
@@ -100,6 +102,7 @@ class Explanation:
     against: tuple[str, ...]
     needs: Mapping[str, Fact]
     history: tuple[Episode, ...]
+    binding: Binding | None = None
 
     @property
     def granted(self) -> Intended | None:
@@ -128,4 +131,5 @@ def explain(services: Services, person: str, resource: Resource) -> Explanation:
         against=why_not(services.policy, register, person, resource, today),
         needs={name: facts[name] for grant in grants for w in grant.warrants for name in w.needs if name in facts},
         history=register.grant_history(person, resource),
+        binding=register.bindings(person).get(resource.system),
     )
