@@ -81,8 +81,11 @@ def _container(change: Change, tools: Tools) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def container(resource: Resource, ledger: Ledger, worker: str, wait: float) -> Iterator[Callable[[], None]]:
-    """Hold a container's lease, having waited at most `wait` seconds for it; yields how to renew it. Raises Waiting."""
-    held = ledger.leases.hold([f"container:{resource}"], worker, ttl=CONTAINER_TTL, wait=wait)
+    """Hold a container's lease, having waited at most `wait` seconds for it; yields how to renew it. Raises Waiting.
+
+    A name is the same one in capitals, as it is to the systems that have such containers.
+    """
+    held = ledger.leases.hold([f"container:{resource}".lower()], worker, ttl=CONTAINER_TTL, wait=wait)
     with held as lease, patient_for(CONTAINER_PATIENCE):
         yield lease.renew
 
