@@ -18,6 +18,7 @@ from onboard.cli.output import Json
 
 if TYPE_CHECKING:
     from onboard.ledger import Register
+    from onboard.lifecycle.offboarding import CutOff
     from onboard.lifecycle.reconciling import Report
     from onboard.wiring import Services
 
@@ -127,18 +128,22 @@ def record(
         Path | None, typer.Option(help="The document that shows it; its sha256 is kept.", dir_okay=False)
     ] = None,
     engagement: Engagement = None,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Record what happened to a person, and let access follow."""
+    """Record what happened to a person, and let access follow. What has ended already has to be confirmed."""
     from onboard.lifecycle import facts
 
     day = until.date() if until else None
-    run(
-        lambda s: facts.record(
-            s, context.person(s, person), fact, context.actor(s), engagement=engagement, until=day, evidence=evidence
-        ),
-        as_json,
-    )
+    with context.services() as services:
+        who = context.person(services, person)
+        if day is not None and day < services.clock().date() and not yes:
+            preview.before_lapsing(services, who, fact, day)
+            preview.confirm(services, who)
+        report = facts.record(
+            services, who, fact, context.actor(services), engagement=engagement, until=day, evidence=evidence
+        )
+        conclude(services, report, as_json)
 
 
 @app.command("change-role")
@@ -163,23 +168,47 @@ def offboard(person: Person, engagement: Engagement = None, yes: Yes = False, as
 
 
 @app.command("cutoff")
-def cutoff(person: Person, yes: Yes = False, as_json: Json = False) -> None:
-    """Cut a person off everywhere at once, without reading first. Then take away what is left, and verify."""
+def cutoff(
+    person: Annotated[str | None, typer.Argument(metavar="PERSON", help="A person; or give a vendor.")] = None,
+    vendor: Annotated[str | None, typer.Option("--vendor", metavar="VENDOR", help="Everybody of a vendor.")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Cut a person, or everybody of a vendor, off everywhere at once. Then take away what is left, and verify."""
     from onboard.cli import view
-    from onboard.lifecycle import offboarding
+    from onboard.errors import BadInput
     from onboard.lifecycle.standing import register_of
 
+    if (person is None) == (vendor is None):
+        raise BadInput.one("Say whom to cut off: onboard cutoff PERSON, or onboard cutoff --vendor VENDOR")
     with context.services() as services:
-        who = context.person(services, person)
-        if not yes:
-            preview.before_cutting_off(services, who)
-            preview.confirm(services, who)
-        cut = offboarding.cut_off(services, who, context.actor(services))
+        cut = _cut_vendor(services, vendor, yes=yes) if vendor else _cut_person(services, person or "", yes=yes)
         if as_json:
             output.emit_json({"levers": cut.levers, **view.report_json(cut.report), "exit_code": cut.exit_code})
         else:
             view.show_cut_off(cut, register_of(services), context.names(services))
         output.leave(cut.exit_code)
+
+
+def _cut_person(services: Services, person: str, *, yes: bool) -> CutOff:
+    """Cut one person off; the preview reads no system."""
+    from onboard.lifecycle import offboarding
+
+    who = context.person(services, person)
+    if not yes:
+        preview.before_cutting_off(services, who)
+        preview.confirm(services, who)
+    return offboarding.cut_off(services, who, context.actor(services))
+
+
+def _cut_vendor(services: Services, vendor: str, *, yes: bool) -> CutOff:
+    """Cut everybody of a vendor off; the preview reads every system once."""
+    from onboard.lifecycle import offboarding
+
+    if not yes:
+        preview.before_cutting_off_vendor(services, vendor)
+        preview.confirm_name(vendor)
+    return offboarding.cut_off_vendor(services, vendor, context.actor(services))
 
 
 @app.command("restore")

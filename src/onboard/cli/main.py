@@ -28,6 +28,7 @@ from onboard.cli import (
     policy,
     rights,
     sandbox,
+    tasks,
 )
 from onboard.errors import OnboardError
 
@@ -84,6 +85,7 @@ app.add_typer(person.app, name="person")
 app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(tasks.app, name="tasks")
 app.add_typer(export.app, name="export")
 app.command("demo")(demo.demo)
 app.command("sandbox")(sandbox.sandbox)

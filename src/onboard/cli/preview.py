@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING
 
 import typer
@@ -32,6 +33,12 @@ def before_offboarding(services: Services, person: str, engagement: str | None) 
         output.say(f"  ? {where}: could not be read ({reason})", stderr=True)
 
 
+def before_lapsing(services: Services, person: str, fact: str, day: date) -> None:
+    """On stderr, that a fact ended before today, so that what rests on it goes at once."""
+    name = context.name(services, person)
+    output.say(f"{fact} until {day} has ended already: what rests on it is taken from {name} at once.", stderr=True)
+
+
 def before_cutting_off(services: Services, person: str) -> None:
     """On stderr, the accounts that will be cut off, and how much the ledger knows there. Reads no system."""
     from onboard.lifecycle.standing import register_of, subject_of
@@ -50,9 +57,41 @@ def before_cutting_off(services: Services, person: str) -> None:
     )
 
 
+def before_cutting_off_vendor(services: Services, vendor: str) -> None:
+    """On stderr, how many people lose how much on which systems. What can't be counted is said, and goes all the same.
+
+    Raises BadInput for a vendor that isn't known, or for whom nobody works.
+    """
+    from onboard.lifecycle.offboarding import people_of
+    from onboard.lifecycle.stake import stakes
+    from onboard.lifecycle.standing import register_of
+
+    register = register_of(services)
+    people = people_of(register, vendor)
+    found = stakes(services, register, people)
+    totals = (
+        output.count(sum(stake.grants for stake in found), "grant"),
+        output.count(sum(stake.invitations for stake in found), "pending invitation"),
+        output.count(sum(stake.tokens for stake in found), "live token"),
+    )
+    who, where = output.count(len(people), "person", "people"), output.count(len(found), "system")
+    output.say(f"Cuts off {who} of {register.vendors[vendor].name} on {where}: {', '.join(totals)}.", stderr=True)
+    rows = [(s.system, *map(str, (s.accounts, s.grants, s.invitations, s.tokens)), s.unknown) for s in found]
+    output.table(rows, ("system", "accounts", "grants", "invitations", "tokens", ""), stderr=True)
+    names = context.names(services)
+    for person in people:
+        others = sorted(register.vendors_of(person) - {vendor})
+        if others:
+            output.say(f"  ! {names(person)} works for {', '.join(others)} too, and loses that as well", stderr=True)
+
+
 def confirm(services: Services, person: str) -> None:
     """Have the person's name typed. Raises BadInput where it isn't, or where nobody can be asked."""
-    expected = context.name(services, person)
+    confirm_name(context.name(services, person))
+
+
+def confirm_name(expected: str) -> None:
+    """Have a name typed. Raises BadInput where it isn't, or where nobody can be asked."""
     try:
         typed = typer.prompt(f"Type {expected} to go on", err=True)
     except typer.Abort:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from onboard.cli.output import console, count, next_step, prose, say, table
+from onboard.cli.remains_view import Names, remains_json, show_levers, show_remains
 from onboard.cli.render import moment, short
 from onboard.engine.perform import Outcome
 from onboard.engine.plan import Authority, Part
 from onboard.engine.reconcile import Certificate
 from onboard.ledger import Register
-from onboard.lifecycle.offboarding import CutOff, Lever
+from onboard.lifecycle.offboarding import CutOff
 from onboard.lifecycle.reconciling import Report, lacking
+from onboard.lifecycle.remains import FEW
 from onboard.lifecycle.story import ends, rows, summary
 from onboard.model import Observation
 from onboard.review.access import Review
 from onboard.review.findings import Finding, FindingKind
-
-#: From a person's id to the name that this reader may see.
-Names = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,26 @@ class View:
     """A report and what it takes to read it: the register as it stands now, and everybody's names.
 
     `gate` is what the next phase of the one person it is about lacks; None where there is no next phase, or no one.
+    `took` is how long a cut-off took, and all of it until it was verified.
     """
 
     report: Report
     register: Register
     names: Names
     gate: tuple[str, ...] | None = None
+    took: tuple[timedelta, timedelta] | None = None
 
     def show(self) -> None:
-        """The report person by person: the lines, the counts, what waits for whom, and the next command."""
+        """The report person by person: the lines, the counts, what waits for whom, and the next command.
+
+        Of many people only those are shown of whom there is something to say.
+        """
         say(self._heading())
         for person in self.report.plan.people:
-            say()
-            self._show_headline(person)
             lines = [row.cells() for row in rows(self.report, person)]
+            if lines or len(self.report.plan.people) <= FEW:
+                say()
+                self._show_headline(person)
             if lines:
                 say()
                 table(lines)
@@ -52,6 +58,7 @@ class View:
         if self.report.certificate:
             gone = all(self.register.left(person) is not None for person in self.report.plan.people)
             _show_certificate(self.report.certificate, self.report.plan.observed, gone=gone)
+        show_remains(self.report, self.register, self.names, self.took)
         if self.gate is not None and not self.report.waiting and not self.report.open:
             prose(f"The next phase waits for {', '.join(self.gate)}" if self.gate else "The next phase may begin")
         if self.report.failed:
@@ -105,8 +112,10 @@ class View:
         free = next((part for part in report.open if not part.blocked), None)
         if free:
             return step_for(self.register, free)
-        if report.plan.unknown:
+        if report.plan.unknown or report.remains.unknown:
             return "onboard doctor"
+        if report.tally.open:
+            return "onboard tasks"
         if report.open:
             return f"onboard plan --person {self.short(report.open[0].person)}"
         if report.waiting:
@@ -179,16 +188,9 @@ def _show_certificate(certificate: Certificate, observed: Mapping[str, Observati
 
 def show_cut_off(cut: CutOff, register: Register, names: Names) -> None:
     """What each system answered when its levers were pulled, then what reading found."""
-    table(["!" if lever.failure else "-", lever.system, _pulled(lever)] for lever in cut.levers)
+    show_levers(cut, names)
     say()
-    View(cut.report, register, names).show()
-
-
-def _pulled(lever: Lever) -> str:
-    if lever.failure:
-        return f"FAILED: {lever.failure}"
-    answers = dict.fromkeys(receipt.status for receipt in lever.receipts if receipt.changed)
-    return "; ".join(answers) or "nothing was left there to take away"
+    View(cut.report, register, names, took=(cut.pulled, cut.verified)).show()
 
 
 def show_review(found: Review, register: Register, names: Names) -> None:
@@ -238,6 +240,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "missing": [{"person": m.person, "system": m.system, "reason": m.reason} for m in plan.missing],
         "waiting": [{"person": person, "fact": fact} for person, fact in report.waiting],
         "verified": _certificate_json(report),
+        "remains": remains_json(report, report.plan.at) if report.remains.accounts else None,
         "exit_code": report.exit_code,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
@@ -74,6 +75,13 @@ class VaultReader:
         Raises nothing for what Vault does: a route that can't be read is unknown with the reason.
         """
         return residue(self._vault, account, self._login_mount, self._clock())
+
+    def live_tokens(self) -> Counter[str]:
+        """How many live tokens each entity has, by its id: one look at all of them. Raises SystemFailed."""
+        found = scan(self._vault)
+        if found.broken:
+            raise found.broken
+        return Counter(token.entity for token in found.tokens if token.entity)
 
     def reach(self, account: Account) -> Reach:
         """The rules of every policy that the account's entity holds, by itself, through groups and by `default`.
