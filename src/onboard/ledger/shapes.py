@@ -52,17 +52,17 @@ def create(connection: Connection, freeze_journal: Callable[[Connection], None])
     _stamp(connection, NEWEST)
 
 
-def upgrade(connection: Connection, shape: str) -> None:
-    """Take the steps from this shape to the newest, all or none. Call it in a writing transaction."""
+def upgrade(connection: Connection, shape: str | None, to: str = "head") -> None:
+    """Take the steps from one shape (None: from an empty database) to another. Call it in a writing transaction."""
     from alembic import command
     from alembic.config import Config
 
-    if not inspect(connection).has_table(_version.name):
+    if shape and not inspect(connection).has_table(_version.name):
         _stamp(connection, shape)
     config = Config()
     config.set_main_option("script_location", "onboard.ledger:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _stamp(connection: Connection, shape: str) -> None:
