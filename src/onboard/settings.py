@@ -81,6 +81,18 @@ def _reference(value: SecretStr) -> SecretStr:
     return value
 
 
+def _signer(value: str) -> str:
+    if value != "local" and not re.fullmatch(r"vault:[\w-]+(/[\w-]+)+", value):
+        raise ValueError('expected "local", or vault:MOUNT/KEY, like vault:transit/onboard-ledger')
+    return value
+
+
+def _witness(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]+:\S.*", value):
+        raise ValueError("expected file:PATH, SYSTEM:CHANNEL or SYSTEM:ISSUE, like slack:security or jira:SEC-1")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_address)]
 #: slack-sdk joins paths to its addresses, which must end in a slash.
 SlashedAddress = Annotated[str, AfterValidator(lambda value: _address(value) + "/")]
@@ -243,6 +255,19 @@ class Retention(_Section):
     notes_days: int = Field(default=0, ge=0)
 
 
+class Checkpoints(_Section):
+    """Who signs how far the journal goes, and who is told.
+
+    `signer`: "local", an ed25519 key in the file `local_key` (beside the ledger's own file unless given), or
+    "vault:MOUNT/KEY", a key of Vault's transit engine. `witnesses`: "file:PATH", "SYSTEM:CHANNEL" for a Slack and
+    "SYSTEM:ISSUE" for a Jira.
+    """
+
+    signer: Annotated[str, AfterValidator(_signer)] = "local"
+    local_key: Path | None = None
+    witnesses: Annotated[tuple[Annotated[str, AfterValidator(_witness)], ...], BeforeValidator(_split)] = ()
+
+
 class Settings(BaseSettings):
     """The whole of it."""
 
@@ -256,6 +281,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     tasks: Tasks = Tasks()
     retention: Retention = Retention()
+    checkpoints: Checkpoints = Checkpoints()
     mail: MailSettings | None = None
 
     @classmethod

@@ -21,6 +21,7 @@ from onboard.settings import (
     FILE,
     PREFIX,
     VAULT_REFERENCE,
+    Checkpoints,
     Limits,
     MailSettings,
     Secret,
@@ -34,7 +35,12 @@ from onboard.settings import (
 OTHER_VARIABLES = frozenset({"ONBOARD_CONFIG", "ONBOARD_DEBUG", "ONBOARD_API_SPECS"})
 FIELDS = [item for kind in BY_KIND.values() for item in kind.model_fields.items()]
 #: The tables that are no systems.
-SECTIONS: Mapping[str, type[BaseModel]] = {"limits": Limits, "mail": MailSettings, "tasks": Tasks}
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "checkpoints": Checkpoints,
+    "limits": Limits,
+    "mail": MailSettings,
+    "tasks": Tasks,
+}
 SECRETS = {field for field, info in (*FIELDS, *MailSettings.model_fields.items()) if info.annotation == Secret | None}
 #: The keys that name a file, with those whose value the file holds.
 FILES = {f"{field}_file": field for field in ("ledger_url", *SECRETS)}
@@ -131,11 +137,22 @@ def _settled(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             settled[key] = _settled(value, folder)
         elif key in FILES and FILES[key] not in table:
             settled[FILES[key]] = folder / str(value)
-        elif key == "policies":
+        elif key in ("policies", "local_key"):
             settled[key] = folder / str(value)
+        elif key == "witnesses":
+            settled[key] = _witnesses(value, folder)
         else:
             settled[key] = anchored(str(value), folder) if key == "ledger_url" else value
     return settled
+
+
+def _witnesses(value: object, folder: Path) -> object:
+    """Files among the witnesses begin at `folder` too."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list):
+        return value
+    stripped = [str(name).strip() for name in names]
+    return [f"file:{folder / name.removeprefix('file:')}" if name.startswith("file:") else name for name in stripped]
 
 
 def _tables(tree: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -85,7 +85,7 @@ class Services:
             return None
         from onboard.connectors.mail import Mailer
 
-        password = _Purse(self.settings, self.clock, "reading").open(mail.password) if mail.password else None
+        password = Purse(self.settings, self.clock, "reading").open(mail.password) if mail.password else None
         return Mailer(mail.host, mail.sender, mail.port, mail.tls, mail.username, password)
 
     def vault_identity(self, token: SecretStr) -> tuple[str, str]:
@@ -184,17 +184,17 @@ def readers(settings: Settings, clock: Clock, budgets: Mapping[str, Budget] | No
 
     Without budgets nobody counts what is called.
     """
-    purse = _Purse(settings, clock, "reading", budgets)
+    purse = Purse(settings, clock, "reading", budgets)
     return {name: _or(UnavailableReader, _reader, name, system, purse) for name, system in settings.systems.items()}
 
 
 def writers(settings: Settings, clock: Clock, budgets: Mapping[str, Budget] | None = None) -> dict[str, Writer]:
     """The writer of every system; where one can't be built, one that refuses every call with the reason."""
-    purse = _Purse(settings, clock, "writing", budgets)
+    purse = Purse(settings, clock, "writing", budgets)
     return {name: _or(UnavailableWriter, _writer, name, system, purse) for name, system in settings.systems.items()}
 
 
-class _Purse:
+class Purse:
     """Opens secrets for one purpose, logging in to Vault at most once: an AppRole's secret id may be single-use."""
 
     def __init__(
@@ -254,7 +254,7 @@ def _fetch(name: str, vault: VaultSettings, token: SecretStr, path: str, field: 
     return SecretStr(value)
 
 
-def _reader(name: str, system: SystemSettings, purse: _Purse) -> Reader:
+def _reader(name: str, system: SystemSettings, purse: Purse) -> Reader:
     clock, pace = purse.clock, purse.pace(name)
     match system:
         case GitHubSettings():
@@ -279,7 +279,7 @@ def _reader(name: str, system: SystemSettings, purse: _Purse) -> Reader:
             return VaultReader(name, system.addr, token, system.namespace, clock, system.login_mount, pace)
 
 
-def _writer(name: str, system: SystemSettings, purse: _Purse) -> Writer:
+def _writer(name: str, system: SystemSettings, purse: Purse) -> Writer:
     clock, pace = purse.clock, purse.pace(name)
     match system:
         case GitHubSettings():
@@ -307,10 +307,10 @@ def _writer(name: str, system: SystemSettings, purse: _Purse) -> Writer:
 
 def _or(
     unavailable: Callable[[str, Kind, str, Clock], _Client],
-    make: Callable[[str, SystemSettings, _Purse], _Client],
+    make: Callable[[str, SystemSettings, Purse], _Client],
     name: str,
     system: SystemSettings,
-    purse: _Purse,
+    purse: Purse,
 ) -> _Client:
     purpose = purse.purpose
     if alternatives := system.lacks(purpose):

@@ -84,3 +84,98 @@ def test_an_export_verifies_without_the_ledger(onboard: Onboard, home: Path, wri
 
     assert result.exit_code == 0
     assert result.stdout.startswith("The journal is whole: 3 entries, head 3:")
+
+
+# Checkpoints
+
+
+def tampered(database: Path, statement: str) -> None:
+    with sqlite3.connect(database) as raw:
+        for (trigger,) in raw.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            raw.execute(f"drop trigger {trigger}")
+        raw.execute(statement)
+
+
+def test_a_checkpoint_is_signed_told_and_verified_with_the_key_kept_elsewhere(
+    onboard: Onboard, home: Path, written: Path
+) -> None:
+    told = onboard("ledger", "checkpoint", env={"ONBOARD_CHECKPOINTS__WITNESSES": "file:elsewhere.jsonl"})
+    (home / "kept.pem").write_text(onboard("ledger", "key").stdout)
+    person(onboard, "Ada")
+
+    verdict = onboard("ledger", "verify", "--key", "kept.pem", "--witness", "elsewhere.jsonl")
+
+    assert (told.exit_code, verdict.exit_code) == (0, 0)
+    assert told.stdout.startswith("Signed: 3 entries, root ")
+    assert "signed     to entry 3" in verdict.stdout
+    assert "by the key given" in verdict.stdout
+    assert "witnessed  to entry 3" in verdict.stdout
+    assert "unsigned   the last 3" in verdict.stdout
+    assert (home / "onboard-checkpoints.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_witness_that_cannot_be_reached_is_said_and_told_by_the_next_run(onboard: Onboard, home: Path) -> None:
+    person(onboard, "Marta")
+    witness = {"ONBOARD_CHECKPOINTS__WITNESSES": "file:share/w.jsonl"}
+
+    failed = onboard("ledger", "checkpoint", env=witness)
+    person(onboard, "Jonas")
+    again = onboard("ledger", "checkpoint", env=witness)
+    (home / "share").mkdir()
+    reached = onboard("ledger", "checkpoint", "--json", env=witness)
+    onboard("ledger", "checkpoint", env=witness)
+
+    assert (failed.exit_code, again.exit_code, reached.exit_code) == (5, 5, 0)
+    assert "FAILED" in failed.stdout
+    assert "No such file or directory" in failed.stdout
+    assert (json.loads(reached.stdout)["fresh"], json.loads(reached.stdout)["size"]) == (False, 3)
+    assert len((home / "share" / "w.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_changed_row_is_named_by_verify_and_no_other_command_works_on(onboard: Onboard, written: Path) -> None:
+    tampered(written, "update journal set canonical = replace(canonical, 'operator', 'somebody') where seq = 2")
+
+    verified, others = onboard("ledger", "verify"), onboard("ledger", "checkpoint")
+
+    assert verified.exit_code == others.exit_code == 4
+    assert "broken at entry 2: was changed" in verified.stderr
+    assert "Nothing was signed" in others.stderr
+
+
+def test_the_witness_of_the_settings_is_asked_without_being_named(onboard: Onboard, home: Path, written: Path) -> None:
+    witness = {"ONBOARD_CHECKPOINTS__WITNESSES": "file:w.jsonl"}
+    onboard("ledger", "checkpoint", env=witness)
+    tampered(written, "delete from journal where seq > 2")
+
+    result = onboard("ledger", "verify", "--json", env=witness)
+
+    assert result.exit_code == 4
+    assert json.loads(result.stdout)["problem"] == f"entry 3: is missing; {home / 'w.jsonl'} saw entry 3"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("WITNESSES", "pigeon:loft", "The witness pigeon:loft is none"),
+        ("WITNESSES", "nobody", "expected file:PATH, SYSTEM:CHANNEL or SYSTEM:ISSUE"),
+        ("SIGNER", "vault:", 'expected "local", or vault:MOUNT/KEY'),
+        ("SIGNER", "vault:transit/ledger", "No Vault is configured"),
+        ("LOCAL_KEY", "onboard.db", "Others may read"),
+    ],
+)
+def test_what_is_set_up_wrongly_is_said(onboard: Onboard, written: Path, setting: str, value: str, said: str) -> None:
+    written.chmod(0o644)
+
+    result = onboard("ledger", "checkpoint", env={f"ONBOARD_CHECKPOINTS__{setting}": value})
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_key_file_that_holds_none_is_bad_input(onboard: Onboard, home: Path, written: Path) -> None:
+    (home / "key.pem").write_text("not a key")
+
+    result = onboard("ledger", "verify", "--key", "key.pem")
+
+    assert result.exit_code == 2
+    assert "key.pem holds no ed25519 public key in PEM" in result.stderr

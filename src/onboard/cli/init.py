@@ -29,6 +29,12 @@ TEMPLATE = """\
 # fraction = 0.5       # of what those in the plan hold there …
 # fraction_from = 10   # … counted from so many removals on
 
+# How far the ledger goes is signed every night and on demand (onboard ledger checkpoint), by a key in a file beside the
+# ledger or by Vault, and told to witnesses: a file on another machine's disk, a Slack channel, a Jira issue.
+# [checkpoints]
+# signer = "local"              # or "vault:transit/onboard-ledger"
+# witnesses = ["file:/mnt/witness/onboard.jsonl", "slack:security", "jira:SEC-1"]
+
 # What no system lets onboard do is a task for people (onboard tasks), due after so many days.
 # [tasks]
 # due_days = 2

@@ -15,9 +15,10 @@ from onboard.errors import BadInput, Findings
 
 if TYPE_CHECKING:
     from onboard.ledger import Head
+    from onboard.ledger.checkpoints import Taken
     from onboard.ledger.proofs import Checkpoint, Verdict
 
-app = typer.Typer(help="Verify and export the journal.", no_args_is_help=True)
+app = typer.Typer(help="Sign, verify and export the journal.", no_args_is_help=True)
 app.add_typer(ledger_upkeep.app)
 
 Known = Annotated[
@@ -47,7 +48,8 @@ def verify(
     """Follow the journal's chain and check its checkpoints. Exit 4 at the first entry changed, removed or moved."""
     from onboard.ledger import proofs
 
-    head, keys, seen = _head(known), proofs.public_keys(key or ()), proofs.witnesses(witness or ())
+    head, keys = _head(known), proofs.public_keys(key or ())
+    seen = proofs.witnesses(witness or _own_witnesses(offline=export is not None))
     if export:
         try:
             with export.open("rb") as lines:
@@ -64,6 +66,13 @@ def verify(
         _show(verdict, pinned=bool(keys))
 
 
+def _own_witnesses(*, offline: bool) -> list[Path]:
+    """The witness files of the settings, as far as they are there; none when an export is verified."""
+    from onboard import vouching
+
+    return [] if offline else [file for file in vouching.witness_files(context.settings()) if file.exists()]
+
+
 def _plain(verdict: Verdict) -> dict[str, object]:
     """The verdict for JSON: a checkpoint as an object, and how many entries rest on the database alone."""
     seen = {name: told._asdict() for name, told in verdict.seen.items()}
@@ -74,8 +83,8 @@ def _plain(verdict: Verdict) -> dict[str, object]:
 
 def _show(verdict: Verdict, *, pinned: bool) -> None:
     if verdict.problem:
-        proven = f"{output.count(verdict.count, 'entry', 'entries')} before it are proven"
-        raise Findings(f"The journal is broken at {verdict.problem}. {proven}. Compare with an export kept elsewhere.")
+        before = f"{output.count(verdict.count, 'entry', 'entries')} before it continue each other"
+        raise Findings(f"The journal is broken at {verdict.problem}. {before}. Compare with an export kept elsewhere.")
     output.say(
         f"The journal is whole: {output.count(verdict.count, 'entry', 'entries')}, head {verdict.count}:{verdict.head}"
     )
@@ -94,11 +103,51 @@ def _proofs(verdict: Verdict, *, pinned: bool) -> Iterator[tuple[str, str, str]]
     if verdict.sealed and not verdict.seen:
         yield "witnessed", "nothing", "whoever has the signing key could rewrite it all; see --witness"
     if verdict.sealed and verdict.unsealed:
-        yield "not yet", f"the last {verdict.unsealed}", "rests on this database alone until the next checkpoint"
+        alone = f"the last {verdict.unsealed}" if verdict.unsealed > 1 else "the last"
+        yield "unsigned", alone, "only this database vouches for it, until the next checkpoint"
 
 
 def _when(checkpoint: Checkpoint) -> str:
     return f"{checkpoint.at[:10]} {checkpoint.at[11:16]} UTC"
+
+
+@app.command("checkpoint")
+def checkpoint(as_json: Json = False) -> None:
+    """Sign how far the journal goes, and publish it to the witnesses. Exit 5 if one of them wasn't reached."""
+    from onboard import vouching
+    from onboard.ledger import checkpoints
+
+    actor = context.caller()
+    with context.ledger() as ledger:
+        notary = vouching.notary(context.settings(), context.clock)
+        taken = checkpoints.take(ledger.journal, notary, actor, context.clock)
+    if as_json:
+        failed = dict(taken.failed)
+        output.emit_json({**taken.checkpoint._asdict(), "fresh": taken.fresh, "told": taken.told, "failed": failed})
+    else:
+        _tell(taken)
+    output.leave(5 if taken.failed else 0)
+
+
+def _tell(taken: Taken) -> None:
+    what = "Signed" if taken.fresh else "Nothing has happened since the last checkpoint"
+    size = output.count(taken.checkpoint.size, "entry", "entries")
+    output.say(f"{what}: {size}, root {taken.checkpoint.root}, by key {taken.checkpoint.key}")
+    output.table([*(("told", name) for name in taken.told), *(("FAILED", reason) for _, reason in taken.failed)])
+    if taken.failed:
+        output.say("What wasn't told is told when this is run again.")
+    elif not taken.told:
+        output.say("No witness is configured: whoever has the signing key could rewrite it all. See [checkpoints].")
+
+
+@app.command("key")
+def key() -> None:
+    """Print the public key that checkpoints are signed for (PEM). Keep it elsewhere, for verify --key."""
+    from onboard import vouching
+    from onboard.ledger import checkpoints
+
+    notary = vouching.notary(context.settings(), context.clock)
+    sys.stdout.write(checkpoints.pem(notary.signer.public_key()))
 
 
 @app.command("export")

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, type_coerce
+from sqlalchemy.types import NullType
 
 from onboard.errors import Findings, OnboardError
 from onboard.ledger.database import Database
@@ -80,15 +81,20 @@ class Journal:
             return connection.scalar(select(journal.c.hash).where(journal.c.seq == seq)) or GENESIS
 
     def _page(self, after: int) -> list[Row]:
-        columns = select(journal.c.seq, journal.c.canonical, journal.c.hash)
+        # As stored: what somebody wrote with another tool may be of another type, and has to be named, not to crash.
+        columns = select(journal.c.seq, type_coerce(journal.c.canonical, NullType), journal.c.hash)
         with self._database.reading() as connection:
             rows = connection.execute(columns.where(journal.c.seq > after).order_by(journal.c.seq).limit(PAGE))
-            return [(seq, bytes(canonical), claimed) for seq, canonical, claimed in rows]
+            return [(seq, _bytes(canonical), str(claimed)) for seq, canonical, claimed in rows]
 
     def head(self) -> Head:
         """The last entry's number and hash."""
         with self._database.reading() as connection:
             return _head(connection)
+
+
+def _bytes(stored: object) -> bytes:
+    return bytes(stored) if isinstance(stored, (bytes, memoryview)) else str(stored).encode("utf-8", "surrogateescape")
 
 
 def _head(connection: Connection) -> Head:
