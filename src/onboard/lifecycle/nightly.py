@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onboard.lifecycle.proposing import look
-from onboard.lifecycle.reconciling import Report, reconcile
+from onboard.lifecycle.reconciling import Report, reconcile, unread
 from onboard.lifecycle.standing import register_of, subject_of
 from onboard.model import Actor
 from onboard.wiring import Services
@@ -12,11 +12,13 @@ from onboard.wiring import Services
 def correct(services: Services, actor: Actor) -> Report | None:
     """Take away what somebody holds and should hold no more, who is or was assigned anywhere; None where nobody does.
 
-    Looks at everybody first, without their leases, then reconciles just those who have something to lose. Grants are
-    proposed and wait, limits hold back what is too much at once, what can't be read is left alone.
+    Looks at everybody first, without their leases, then reconciles just those who have something to lose, and those of
+    whom a killed run left open what it changed. Grants are proposed and wait, limits hold back what is too much at
+    once, what can't be read is left alone.
     """
     register = register_of(services)
     everybody = sorted(person for person in register.people if register.assignments(person))
     found = look(services, register, [subject_of(services, register, person) for person in everybody])
-    due = sorted({part.person for part in found.removals})
+    interrupted = {intent.change.person for intent in register.unresolved()} | unread(services)
+    due = sorted({part.person for part in found.removals} | interrupted.intersection(everybody))
     return reconcile(services, due, actor) if due else None

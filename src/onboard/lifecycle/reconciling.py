@@ -117,7 +117,7 @@ def reconcile(
         found = proposed(services, register, subjects, actor, anew=False)
         accounts = {a.id: a for subject in subjects for a in subject.everything if not subject.untellable(a)}
         settle(found.observed, accounts, register, services.ledger.journal, services.clock, actor)
-        work = _Work(services, register, actor, lease.check)
+        work = _Work(services, register, actor, lease, lease.check)
         removals = [_free(register, part) for part in found.removals]
         removed, faults = work.apply(removals)
         held = _held(found, removals, removed)
@@ -127,7 +127,7 @@ def reconcile(
         faults += more
         waiting = [(p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)]
         report = Report(found, removed, granted, waiting=tuple(waiting), held=held)
-        if removed or granted or faults or any(s.leaving for s in subjects) or _unread(services, people):
+        if removed or granted or faults or any(s.leaving for s in subjects) or unread(services) & {*people}:
             report = _verified(services, subjects, report, actor, suspect)
     for error in (*faults, *refusal):
         raise error
@@ -143,10 +143,10 @@ def _unturned(services: Services, register: Register, people: Collection[str], l
             raise Waiting(f"{turn} was recorded while this ran, so nothing more was granted. Look again: onboard plan")
 
 
-def _unread(services: Services, people: Collection[str]) -> bool:
-    """Whether something of theirs was changed since it was last read back: whoever did that was killed before."""
+def unread(services: Services) -> frozenset[str]:
+    """Of whom something was changed since they were last read back: whoever did that was killed before."""
     last = {entry.subject: entry.kind for entry in services.ledger.journal.entries(kinds={"intended", "verified"})}
-    return any(last.get(person) == "intended" for person in people)
+    return frozenset(person for person, kind in last.items() if person and kind == "intended")
 
 
 def _free(register: Register, part: Part) -> Part:
@@ -228,11 +228,12 @@ def acceptable(hazards: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Work:
-    """Applying parts side by side, a person each; `check` raises Waiting once their lease is lost."""
+    """Applying parts side by side, a person each, under their lease; `check` raises Waiting once it may go no further."""
 
     services: Services
     register: Register
     actor: Actor
+    lease: Lease
     check: Callable[[], None]
 
     def apply(self, parts: Iterable[Part]) -> tuple[tuple[Outcome, ...], list[BaseException]]:
@@ -240,7 +241,15 @@ class _Work:
         services, todo = self.services, [part for part in parts if part.changes]
         if not todo:
             return (), []
-        tools = Tools(services.readers, services.writers(), services.ledger, services.clock, owner_here(), self.check)
+        tools = Tools(
+            services.readers,
+            services.writers(),
+            services.ledger,
+            services.clock,
+            owner_here(),
+            self.check,
+            under=(self.lease,),
+        )
         done, faults = attempts(lambda part: self._one(part, tools), todo)
         return tuple(outcome for outcomes in done for outcome in outcomes), faults
 
