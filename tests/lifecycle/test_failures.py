@@ -119,7 +119,7 @@ def test_a_revocation_that_cannot_be_checked_holds_new_grants_as_well(world: Wor
     ("system", "path", "once"),
     [
         ("github", "/repos/acme/payments-api/collaborators", 1),
-        ("github", "/orgs/acme/memberships", 1),
+        ("github", "/orgs/acme/invitations", 1),
         ("jira", "group/user", 1),
         ("jira", "/role/", 2),
         ("slack", "conversations.invite", 3),
@@ -180,7 +180,8 @@ def test_a_wait_beyond_all_patience_is_given_up_and_said(world: World) -> None:
     assert "3600" in report.failed[0].reason
     assert len(world.sandbox.writes("slack")) == 1
     world.sandbox.clear_faults()
-    assert world.reconcile("marta").exit_code == 0
+    assert "nothing was sent: by its own word" in world.reconcile("marta").failed[0].reason
+    assert len(world.sandbox.writes("slack")) == 1
 
 
 def test_a_definite_no_is_not_repeated(world: World) -> None:
@@ -197,7 +198,7 @@ def test_a_definite_no_is_not_repeated(world: World) -> None:
 
 def test_where_the_organisation_fails_nothing_that_rests_on_it_is_tried(world: World) -> None:
     approved(world, "marta")
-    world.sandbox.fault("github", "forbidden", method="PUT", path="orgs/acme/memberships")
+    world.sandbox.fault("github", "forbidden", method="POST", path="orgs/acme/invitations")
 
     report = world.reconcile("marta")
 
