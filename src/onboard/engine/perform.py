@@ -12,7 +12,7 @@ from onboard.connectors.base import Hold, Reader, Scope, Writer
 from onboard.connectors.pacing import patient_for, urgent
 from onboard.engine.plan import Change
 from onboard.errors import SystemFailed, SystemRefused, Waiting
-from onboard.ledger import Ledger, records
+from onboard.ledger import Lease, Ledger, records
 from onboard.ledger.records import Result
 from onboard.model import Actor, Holding, HoldingState, Receipt, Resource, scale_of
 
@@ -43,7 +43,8 @@ def _nothing() -> None:
 class Tools:
     """Everything that applying needs. `pause` waits between tries; `worker` names this process on leases.
 
-    `check` raises Waiting where this process may no longer act for the people it acts for, because their lease is lost.
+    `check` raises Waiting where this process may no longer act for the people it acts for. `under` are their leases:
+    without them the journal takes no intent.
     """
 
     readers: Mapping[str, Reader]
@@ -53,6 +54,7 @@ class Tools:
     worker: str
     check: Callable[[], None] = _nothing
     pause: Callable[[float], None] = time.sleep
+    under: tuple[Lease, ...] = ()
 
 
 def carry_out(change: Change, digest: str, actor: Actor, tools: Tools) -> Outcome:
@@ -92,7 +94,7 @@ def container(resource: Resource, ledger: Ledger, worker: str, wait: float) -> I
 
 def _recorded(change: Change, digest: str, actor: Actor, tools: Tools, renew: Callable[[], None]) -> Outcome:
     journal, at, system = tools.ledger.journal, tools.clock, change.resource.system
-    intent = journal.record(records.intended(digest, change.record()), actor=actor, at=at())
+    intent = journal.record(records.intended(digest, change.record()), actor=actor, at=at(), under=tools.under)
     try:
         outcome = perform(tools.writers[system], tools.readers[system], change, at, tools.pause, renew)
         if outcome.receipt and outcome.receipt.external_id:

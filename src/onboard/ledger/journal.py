@@ -12,6 +12,7 @@ from sqlalchemy.types import NullType
 from onboard.errors import Findings, OnboardError
 from onboard.ledger.database import Database
 from onboard.ledger.entries import GENESIS, Entry, Head, Json, Record, read, seal
+from onboard.ledger.leases import Lease
 from onboard.ledger.tables import journal
 from onboard.ledger.verify_export import Broken, Row, link
 from onboard.model import Actor
@@ -32,18 +33,24 @@ class Journal:
         """Write one entry; when this returns it is on disk. Raises as `append_many`. Prefer `record`."""
         return self.record(Record(kind, body, subject), actor=actor, at=at)
 
-    def record(self, record: Record, *, actor: Actor, at: datetime) -> Entry:
+    def record(self, record: Record, *, actor: Actor, at: datetime, under: Iterable[Lease] = ()) -> Entry:
         """Write what a function of `records` made. Raises as `append_many`."""
-        return self.append_many([record], actor=actor, at=at)[0]
+        return self.append_many([record], actor=actor, at=at, under=under)[0]
 
-    def append_many(self, records: Iterable[Record], *, actor: Actor, at: datetime) -> tuple[Entry, ...]:
+    def append_many(
+        self, records: Iterable[Record], *, actor: Actor, at: datetime, under: Iterable[Lease] = ()
+    ) -> tuple[Entry, ...]:
         """Write several entries in one transaction: all of them, next to each other, or none.
 
-        Raises OnboardError for what may not be kept (see `entries.seal`), SystemFailed where the database fails.
+        Raises Waiting where one of the leases `under` which they are written is no longer held in that transaction: a
+        worker that was frozen and has been taken over writes nothing. OnboardError for what may not be kept (see
+        `entries.seal`), SystemFailed where the database fails.
         """
         entries: list[Entry] = []
         rows: list[dict[str, Any]] = []
         with self._database.writing() as connection:
+            for lease in under:
+                lease.confirm(connection)
             after = _head(connection)
             for record in records:
                 entry, canonical = seal(record, actor, at, after)

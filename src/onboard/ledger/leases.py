@@ -1,8 +1,8 @@
 """Leases: at most one worker at a time acts on a person, or rewrites a container's whole membership.
 
 A lease ends by itself, so a worker that was killed blocks nobody for long; on the same machine it blocks nobody at all.
-A worker that was merely slow finds out by `check` before it acts; each taking of a key gets a larger token than any
-before, so that a late one can be told.
+A worker that was merely slow finds out by `check` before it acts, and the journal refuses what it writes under the
+lease; each taking of a key gets a larger token than any before, so that a late one can be told.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Lease:
     def check(self) -> None:
         """Raises Waiting where a key is no longer held: the lease ran out, or somebody has taken it over."""
         with self.database.reading() as connection:
-            self._check(connection)
+            self.confirm(connection)
 
     def renew(self) -> None:
         """Hold the keys for the whole time to live again, from now. Raises as `check`."""
         with self.database.writing() as connection:
-            self._check(connection)
+            self.confirm(connection)
             connection.execute(
                 update(leases).where(leases.c.key.in_(self.tokens)).values(expires=_micros(self.clock() + self.ttl))
             )
@@ -56,7 +56,8 @@ class Lease:
                 ours = (leases.c.key == key) & (leases.c.token == token)
                 connection.execute(update(leases).where(ours).values(owner=None, expires=0))
 
-    def _check(self, connection: Connection) -> None:
+    def confirm(self, connection: Connection) -> None:
+        """The same within a transaction; in a writing one nobody can take a key over before it ends."""
         now = _micros(self.clock())
         rows = _rows(connection, self.tokens)
         for key, token in self.tokens.items():

@@ -228,7 +228,7 @@ def acceptable(hazards: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Work:
-    """Applying parts side by side, a person each, under their lease; `check` raises Waiting once it may go no further."""
+    """Applying parts side by side, a person each, under their lease; `check` raises Waiting where it must stop."""
 
     services: Services
     register: Register
