@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 
 from onboard.errors import OnboardError
 from onboard.ledger.records import Result
+from onboard.lifecycle.erasure import retain
 from onboard.lifecycle.nightly import correct
 from onboard.model import Actor
 from onboard.review.access import Review, review
@@ -23,7 +24,7 @@ def _name() -> str:
 
 @flow(name="access-review", flow_run_name=_name, retries=0, persist_result=False)
 def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
-    """Take away what time has ended, then review everybody's access and keep the findings as an artifact.
+    """Take away what time has ended, review everybody's access, keep the findings, forget what was kept long enough.
 
     What couldn't be corrected doesn't keep the review from running: it says so in the end.
     """
@@ -31,10 +32,12 @@ def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
         with services() as opened:
             corrected = _corrected(opened, actor(requested_by))
             found = review(opened, actor(requested_by))
+            erased = len(retain(opened, actor(requested_by)))
     except OnboardError as error:
         return ended(error.exit_code, str(error))
     counts = f"new {found.new} · still open {found.still_open} · resolved {found.resolved}"
-    told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}"
+    forgotten = f" · erased {erased}" if erased else ""
+    told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}{forgotten}"
     table("access-review", _lines(found), f"{found.at:%Y-%m-%d %H:%M} UTC · {told}")
     return ended(5 if corrected.failed else found.exit_code, told)
 

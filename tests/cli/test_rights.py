@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_an_export_is_everything_that_is_held_and_for_its_owner_only(left: House
     data, page = (tmp_path / f"{left.ids['marta'][:10]}.{end}" for end in ("json", "html"))
     held = json.loads(data.read_text(encoding="utf-8"))
     assert (held["name"], held["email"]) == (them.name, them.email)
-    assert {a["system"] for a in held["accounts"]} == {"github", "jira", "slack"}
+    assert {a["system"] for a in held["accounts"]} == {"github", "jira", "slack", "vault"}
     assert str(them.github["id"]) in json.dumps(held["accounts"])
     assert "case 4711" in json.dumps(held["kept"])
     assert {row["action"] for row in held["access"]} == {"grant", "revoke"}
@@ -122,3 +123,30 @@ def test_what_somebody_is_called_is_text_on_the_page(house: House, tmp_path: Pat
 
     (page,) = tmp_path.glob("*.html")
     assert "&lt;b&gt;Marta&lt;/b&gt;" in page.read_text(encoding="utf-8")
+
+
+def test_what_was_kept_long_enough_is_erased_and_not_before(left: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Nothing ends by itself" in left("person", "retain").stdout
+    assert "Erased 0 people" in left("person", "retain", ONBOARD_RETENTION__LEFT_DAYS="30").stdout
+    later = datetime.now(UTC) + timedelta(days=32)
+    monkeypatch.setattr("onboard.cli.context.clock", lambda: later)
+    left("person", "hold", "marta", "--because=case 4711")
+    assert "Erased 0 people" in left("person", "retain", ONBOARD_RETENTION__LEFT_DAYS="30").stdout
+    left("person", "release", "marta")
+
+    assert "Erased 1 person." in left("person", "retain", ONBOARD_RETENTION__LEFT_DAYS="30").stdout
+
+    assert "Nobody here is called" in left("person", "show", "Marta", code=2).stderr
+    assert left.json("person", "show", "jonas")["name"] == "Jonas Lind"
+
+
+def test_notes_end_before_their_person_does(left: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    left("person", "hold", "marta", "--because=case 4711")
+    left("person", "release", "marta")
+    later = datetime.now(UTC) + timedelta(days=32)
+    monkeypatch.setattr("onboard.cli.context.clock", lambda: later)
+
+    left("person", "retain", ONBOARD_RETENTION__NOTES_DAYS="30")
+
+    assert left.json("person", "export", "marta")["name"] == "Marta Kowalska"
+    assert "case 4711" not in left("person", "export", "marta", "--json").stdout

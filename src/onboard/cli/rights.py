@@ -91,3 +91,20 @@ def release(person: Person) -> None:
         who = context.person(services, person)
         erasure.release(services, who, context.actor(services))
         output.say(f"No legal hold is on {context.name(services, who)} any more.")
+
+
+@app.command("retain")
+def retain(as_json: Json = False) -> None:
+    """Erase what has been kept for as long as the settings say ([retention]). The nightly review does it, too."""
+    from onboard.lifecycle import erasure
+
+    with context.services() as services:
+        erased = erasure.retain(services, context.actor(services))
+        kept = services.settings.retention
+    if as_json:
+        output.emit_json({"erased": erased})
+        return
+    if not (kept.left_days or kept.notes_days):
+        output.say("Nothing ends by itself: set left_days or notes_days under [retention] in onboard.toml.")
+    else:
+        output.say(f"Erased {output.count(len(erased), 'person', 'people')}.")
