@@ -212,7 +212,7 @@ def test_two_systems_of_one_kind_have_names_of_their_own(tmp_path: Path) -> None
 
     assert settings.kinds["github-eu"] is Kind.GITHUB
     assert settings.systems["github-eu"].protected == ("bot", "583231")
-    assert settings.systems["github"].lacks("reading") == (("read_token",),)
+    assert settings.systems["github"].lacks("reading")[0] == ("read_token",)
     assert settings.systems["github-eu"].lacks("reading") == ()
 
 
@@ -288,3 +288,30 @@ def test_a_rate_is_a_number_above_nothing(tmp_path: Path) -> None:
     write(tmp_path, '[systems.github]\norg = "acme"\nrates = {content = 0}\n')
 
     assert "systems.github.rates.content: Input should be greater than 0" in refused(tmp_path)
+
+
+APP = {"ONBOARD_GITHUB__ORG": "acme", "ONBOARD_GITHUB__APP_ID": "7", "ONBOARD_GITHUB__INSTALLATION_ID": "70"}
+
+
+def test_an_app_without_its_key_is_no_credential_and_both_alternatives_are_named(tmp_path: Path) -> None:
+    settings = Settings.load(APP, tmp_path)
+
+    with pytest.raises(BadInput) as missing:
+        settings.require("writing")
+
+    app = "ONBOARD_GITHUB__APP_ID and ONBOARD_GITHUB__INSTALLATION_ID and ONBOARD_GITHUB__PRIVATE_KEY"
+    assert f"Set ONBOARD_GITHUB__TOKEN, or {app} (or the same with _FILE)" in str(missing.value)
+
+
+def test_a_token_beside_an_app_or_one_app_for_both_purposes_is_refused(tmp_path: Path) -> None:
+    assert "leave out one of them" in refused(tmp_path, {**APP, "ONBOARD_GITHUB__TOKEN": "t"})
+    assert "read by another one" in refused(tmp_path, {**APP, "ONBOARD_GITHUB__READ_APP_ID": "7"})
+
+
+def test_an_apps_key_comes_from_a_file_and_stays_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "app.pem").write_text("-----BEGIN RSA PRIVATE KEY-----\n", encoding="utf-8")
+
+    settings = Settings.load({**APP, "ONBOARD_GITHUB__PRIVATE_KEY_FILE": "app.pem"}, tmp_path)
+
+    settings.require("writing")
+    assert "BEGIN RSA" not in repr(settings)

@@ -140,7 +140,7 @@ def test_readers_and_writers_use_credentials_of_their_own(sandbox: SandboxClient
         writer.health()
     written = {(entry["system"], entry["token"]) for entry in sandbox.requests()}
 
-    assert {token for _, token in read} == {"read"}
+    assert {token for _, token in read} == {"read", "read-admin"}
     assert {token for _, token in written} <= {"write", "admin"}
     assert len({system for system, _ in read}) == len({system for system, _ in written}) == 4
 

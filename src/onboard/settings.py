@@ -129,13 +129,37 @@ class _System(_Section):
 
 
 class GitHubSettings(_System):
-    """A GitHub organisation."""
+    """A GitHub organisation, by token or as a GitHub App's installation; `private_key` is the App's, in PEM.
+
+    An App that reads is another one than the App that writes: whoever holds an App's key can do all that the App may.
+    """
+
+    credentials: ClassVar = {
+        "reading": (("read_token",), ("read_app_id", "read_installation_id", "read_private_key")),
+        "writing": (("token",), ("app_id", "installation_id", "private_key")),
+    }
 
     kind: Literal[Kind.GITHUB]
     org: Text
     base_url: Address = "https://api.github.com"
     token: Secret | None = None
+    app_id: int | None = None
+    installation_id: int | None = None
+    private_key: Secret | None = None
     read_token: Secret | None = None
+    read_app_id: int | None = None
+    read_installation_id: int | None = None
+    read_private_key: Secret | None = None
+
+    @model_validator(mode="after")
+    def _a_token_or_an_app(self) -> GitHubSettings:
+        for prefix in ("", "read_"):
+            named = [name for name in ("app_id", "installation_id", "private_key") if getattr(self, prefix + name)]
+            if named and getattr(self, f"{prefix}token"):
+                raise ValueError(f"{prefix}token and {prefix}{named[0]} are two credentials: leave out one of them")
+        if self.app_id is not None and self.app_id == self.read_app_id:
+            raise ValueError("app_id and read_app_id are the same App, which can write: read by another one")
+        return self
 
 
 class JiraSettings(_System):
@@ -157,7 +181,11 @@ class JiraSettings(_System):
 
 
 class SlackSettings(_System):
-    """A Slack workspace. Without `admin_token` (SCIM) accounts can't be deactivated there by us."""
+    """A Slack workspace. Without `admin_token` (SCIM) accounts can't be deactivated there by us.
+
+    `read_admin_token` is an administrator's that can't write (admin.users:read): with it sessions can be read, where
+    the plan has them.
+    """
 
     credentials: ClassVar = {"reading": (("read_token",),), "writing": (("bot_token",),)}
 
@@ -167,6 +195,7 @@ class SlackSettings(_System):
     bot_token: Secret | None = None
     admin_token: Secret | None = None
     read_token: Secret | None = None
+    read_admin_token: Secret | None = None
 
 
 class VaultSettings(_System):

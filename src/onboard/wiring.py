@@ -33,6 +33,7 @@ from onboard.settings import (
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from onboard.connectors.github import AppInstallation
     from onboard.connectors.mail import Mailer
     from onboard.engine.budget import Budget
     from onboard.ledger import Ledger
@@ -260,7 +261,7 @@ def _reader(name: str, system: SystemSettings, purse: Purse) -> Reader:
         case GitHubSettings():
             from onboard.connectors.github import GitHubReader
 
-            return GitHubReader(name, system.base_url, system.org, purse.open(system.read_token), clock, pace)
+            return GitHubReader(name, system.base_url, system.org, _github_credential(system, purse), clock, pace)
         case JiraSettings():
             from onboard.connectors.jira import JiraReader
 
@@ -271,7 +272,8 @@ def _reader(name: str, system: SystemSettings, purse: Purse) -> Reader:
         case SlackSettings():
             from onboard.connectors.slack import SlackReader
 
-            return SlackReader(name, system.base_url, purse.open(system.read_token), clock, pace)
+            admin = purse.open(system.read_admin_token) if system.read_admin_token else None
+            return SlackReader(name, system.base_url, purse.open(system.read_token), clock, pace, admin_token=admin)
         case VaultSettings():
             from onboard.connectors.vault import VaultReader
 
@@ -285,7 +287,7 @@ def _writer(name: str, system: SystemSettings, purse: Purse) -> Writer:
         case GitHubSettings():
             from onboard.connectors.github import GitHubWriter
 
-            return GitHubWriter(name, system.base_url, system.org, purse.open(system.token), clock, pace)
+            return GitHubWriter(name, system.base_url, system.org, _github_credential(system, purse), clock, pace)
         case JiraSettings():
             from onboard.connectors.jira import JiraWriter
 
@@ -303,6 +305,24 @@ def _writer(name: str, system: SystemSettings, purse: Purse) -> Writer:
 
             token = purse.vault_token(name, system)
             return VaultWriter(name, system.addr, token, system.namespace, clock, system.login_mount, pace)
+
+
+def _github_credential(system: GitHubSettings, purse: Purse) -> AppInstallation | SecretStr:
+    """The token, or the App as installed, that the settings name for the purse's purpose."""
+    from onboard.connectors.github import AppInstallation
+
+    if purse.purpose == "reading":
+        token, app, installation, key = (
+            system.read_token,
+            system.read_app_id,
+            system.read_installation_id,
+            system.read_private_key,
+        )
+    else:
+        token, app, installation, key = system.token, system.app_id, system.installation_id, system.private_key
+    if app is None or installation is None or token is not None:
+        return purse.open(token)
+    return AppInstallation(app, installation, purse.open(key))
 
 
 def _or(

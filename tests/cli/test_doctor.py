@@ -10,6 +10,8 @@ import pytest
 
 from onboard.sandbox.client import SandboxClient
 from tests.cli.conftest import Onboard
+from tests.connectors.github_support import app_key, installed
+from tests.connectors.github_world import demo
 
 WRITING = ("ONBOARD_GITHUB__TOKEN", "ONBOARD_JIRA__TOKEN", "ONBOARD_SLACK__BOT_TOKEN", "ONBOARD_VAULT__TOKEN")
 
@@ -60,7 +62,7 @@ def test_without_writing_credentials_reading_is_still_checked(onboard: Onboard, 
 
     assert found["slack", "reading"]["well"]
     assert found["slack", "writing"]["found"] == "no credential"
-    assert {entry["token"] for entry in sandbox.requests("slack")} == {"read"}
+    assert {entry["token"] for entry in sandbox.requests("slack")} == {"read", "read-admin"}
 
 
 def test_the_doctor_changes_nothing_anywhere(onboard: Onboard, sandbox: SandboxClient) -> None:
@@ -107,3 +109,22 @@ def test_each_credential_of_the_sandbox_has_what_it_needs_and_no_more(
     found = checks(onboard("doctor", "--json", env=sandbox.env).stdout)
 
     assert [found[system, purpose]["advice"] for purpose in ("reading", "writing")] == [[], []]
+
+
+def test_as_a_github_app_it_shows_the_apps_rights_and_those_too_many_for_reading(
+    onboard: Onboard, sandbox: SandboxClient, tmp_path: Path
+) -> None:
+    sandbox.reset(demo(app=installed(members="write", administration="read")))
+    key = tmp_path / "app.pem"
+    key.write_text(app_key()[0], encoding="utf-8")
+    env = {name: value for name, value in sandbox.env.items() if name != "ONBOARD_GITHUB__READ_TOKEN"}
+    env |= {"ONBOARD_GITHUB__READ_APP_ID": "7", "ONBOARD_GITHUB__READ_INSTALLATION_ID": "70"}
+    env |= {"ONBOARD_GITHUB__READ_PRIVATE_KEY_FILE": str(key)}
+
+    shown = onboard("doctor", "--rights", env=env).stdout
+
+    assert "github reading may: administration: read, members: write" in shown
+    assert "github reading: may more than it needs: members: write" in shown
+    assert "what github can" in shown
+    assert "BEGIN RSA" not in shown
+    assert {e["token"] for e in sandbox.requests("github")} == {"app", "none", "write"}

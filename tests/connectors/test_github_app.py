@@ -172,3 +172,15 @@ def test_the_simulated_github_refuses_an_app_what_it_was_not_given(sandbox: Sand
     assert "403" in (reading.unknown or "")
     url = f"{sandbox.github['base_url']}/app/installations/70/access_tokens"
     assert requests.post(url, headers={"Authorization": "Bearer nonsense"}, timeout=5).status_code == 401
+
+
+def test_an_apps_health_is_what_it_was_given_and_lacks_what_writing_needs(sandbox: SandboxClient) -> None:
+    sandbox.reset(demo(app=installed(members="read", administration="write", contents="write")))
+
+    writing, reading = a_writer(sandbox, an_app()).health(), a_reader(sandbox, an_app()).health()
+
+    assert writing.rights == ("administration: write", "contents: write", "members: read")
+    assert writing.missing == ("members: write",)
+    assert writing.excess == ("contents: write",)
+    assert reading.missing == ()
+    assert reading.excess == ("administration: write", "contents: write")

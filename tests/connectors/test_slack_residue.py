@@ -257,3 +257,14 @@ def test_a_complete_reading_asks_once_for_each_channel(workspace: Workspace) -> 
 
     lists, channels, invitations = 3, 4, 1
     assert len(workspace.sandbox.requests("slack")) - sent == lists + channels + invitations
+
+
+def test_an_administrators_token_that_cannot_write_lets_a_reader_see_sessions(workspace: Workspace) -> None:
+    at, admin = workspace.at, SecretStr(workspace.at["read_admin_token"])
+    reader = SlackReader("slack", at["base_url"], SecretStr(at["read_token"]), clock, admin_token=admin)
+
+    assert "sessions" in reader.residue(workspace.marta).routes
+    assert {each.name: each.available for each in reader.capabilities()}["reading sessions (Enterprise)"]
+    assert (reader.health().missing, reader.health().excess) == ((), ())
+    with pytest.raises(SlackApiError, match="missing_scope"):
+        workspace.client("read_admin_token").admin_users_session_reset(user_id=workspace.marta.external_id)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from onboard.cli.output import Json
 from onboard.errors import BadInput, OnboardError
 
 if TYPE_CHECKING:
-    from onboard.connectors.base import Health
+    from onboard.connectors.base import Capability, Health
     from onboard.settings import Settings
 
 app = typer.Typer()
@@ -28,13 +28,20 @@ class Check:
     found: str
     advice: tuple[str, ...] = ()
     code: int = 0
+    rights: tuple[str, ...] = ()
+    capabilities: tuple[Capability, ...] = ()
+
+
+Rights = Annotated[
+    bool, typer.Option("--rights", help="Also show what each credential may do, and what each system and its plan can.")
+]
 
 
 @app.command("doctor")
-def doctor(as_json: Json = False) -> None:
+def doctor(rights: Rights = False, as_json: Json = False) -> None:
     """Check systems, credentials, the ledger and the policies. Exit 5 if a system is down."""
     settings = context.settings()
-    checks = [*_systems(settings), _ledger(settings), _policy(settings)]
+    checks = [*_systems(settings, capabilities=rights), _ledger(settings), _policy(settings)]
     if as_json:
         output.emit_json(checks)
     else:
@@ -43,6 +50,8 @@ def doctor(as_json: Json = False) -> None:
             for line in check.advice:
                 output.say()
                 output.say(f"{' '.join(filter(None, (check.what, check.credential)))}: {line}")
+        for check in checks if rights else ():
+            _show_rights(check)
         if not settings.systems:
             output.say()
             output.say("No system is configured, so nobody's access can be read or changed.")
@@ -54,7 +63,19 @@ def _rows(checks: list[Check]) -> list[tuple[str, ...]]:
     return [("ok" if check.well else "NO", check.what, check.credential, check.found) for check in checks]
 
 
-def _systems(settings: Settings) -> list[Check]:
+def _show_rights(check: Check) -> None:
+    """What a credential may do and, where it was asked, what the system can."""
+    if check.rights:
+        output.say()
+        output.say(f"{check.what} {check.credential} may: {', '.join(check.rights)}")
+    if check.capabilities:
+        output.say()
+        words = {True: "yes", False: "no", None: "?"}
+        rows = [(words[each.available], each.name, each.detail) for each in check.capabilities]
+        output.table(rows, ("", f"what {check.what} can", ""), indent=0)
+
+
+def _systems(settings: Settings, *, capabilities: bool) -> list[Check]:
     from onboard import wiring
     from onboard.engine.parallel import each
 
@@ -62,10 +83,10 @@ def _systems(settings: Settings) -> list[Check]:
     asked: list[tuple[str, str, Any]] = []
     for system in settings.systems:
         asked += [(system, "reading", readers[system]), (system, "writing", writers[system])]
-    return each(lambda one: _health(settings, *one), asked)
+    return each(lambda one: _health(settings, *one, capabilities=capabilities), asked)
 
 
-def _health(settings: Settings, system: str, purpose: Any, client: Any) -> Check:
+def _health(settings: Settings, system: str, purpose: Any, client: Any, *, capabilities: bool) -> Check:
     from onboard.settings import lacking
 
     if lacks := settings.systems[system].lacks(purpose):
@@ -76,7 +97,8 @@ def _health(settings: Settings, system: str, purpose: Any, client: Any) -> Check
         health: Health = client.health()
     except OnboardError as failure:
         return Check(system, purpose, well=False, found=str(failure), code=5)
-    return _judged(system, purpose, health)
+    judged = replace(_judged(system, purpose, health), rights=health.rights)
+    return replace(judged, capabilities=client.capabilities()) if capabilities and purpose == "reading" else judged
 
 
 def _judged(system: str, purpose: str, health: Health) -> Check:

@@ -56,6 +56,12 @@ class InstallationAuth(Auth.Auth):
         self._lock = threading.Lock()
         self._token: SecretStr | None = None
         self._until: datetime | None = None
+        self._permissions: Mapping[str, str] = {}
+
+    @property
+    def permissions(self) -> Mapping[str, str]:
+        """What the token may do, as GitHub told it with the token: permission → read, write or admin."""
+        return self._permissions if self.token else {}
 
     @property
     def token_type(self) -> str:
@@ -71,4 +77,5 @@ class InstallationAuth(Auth.Auth):
                     made = self._renew()
                     self._until = datetime.fromisoformat(str(made["expires_at"]))
                     self._token = SecretStr(str(made["token"]))
+                    self._permissions = dict(made.get("permissions") or {})
             return self._token.get_secret_value()

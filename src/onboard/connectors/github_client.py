@@ -100,7 +100,7 @@ class GitHubClient:
         self.org = org
         self.clock = clock
         self.is_app = isinstance(credential, AppInstallation)
-        auth = self._authentication(base_url, credential)
+        self._auth = auth = self._authentication(base_url, credential)
         self._sdk = PerThread(lambda: _connect(base_url, auth))
         self._pace = pace
 
@@ -160,6 +160,10 @@ class GitHubClient:
             kinds = ", ".join(sorted({kind for _, kind in errors})) or "no data"
             raise SystemRefused(self.system, f"{doing}: GitHub's GraphQL API refused the query ({kinds}).")
         return Graph(data, errors)
+
+    def app_permissions(self) -> Mapping[str, str] | None:
+        """What the App may do here: permission → read, write or admin; None for a token. Raises as any request does."""
+        return self._auth.permissions if isinstance(self._auth, InstallationAuth) else None
 
     def pages(self, doing: str, path: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Every item of a list, a hundred a page. Raises if any page fails.

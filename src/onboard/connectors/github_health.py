@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from onboard.connectors.base import Health
 from onboard.connectors.github_client import GitHubClient
@@ -15,17 +15,35 @@ _NEEDED = {False: {"read:org"}, True: {"admin:org", "repo"}}
 #: A classic token can't read private repositories without `repo`, which writes too: a fine-grained one can.
 _TOO_MANY_TO_READ = {"admin:org", "write:org", "repo", "delete_repo", "admin:enterprise", "site_admin"}
 _TOO_MANY_TO_WRITE = {"delete_repo", "admin:enterprise", "site_admin"}
+#: What an App must be able to do, by GitHub's names for its permissions.
+_APP_NEEDS = {
+    False: {"members": "read", "administration": "read"},
+    True: {"members": "write", "administration": "write"},
+}
+#: What an App that writes may write; and an App that reads writes nothing.
+_APP_WRITES = frozenset(
+    {
+        "administration",
+        "members",
+        "organization_administration",
+        "organization_custom_org_roles",
+        "organization_personal_access_token_requests",
+        "organization_personal_access_tokens",
+    }
+)
 
 
 def health(client: GitHubClient, *, writes: bool) -> Health:
     """Whether GitHub answers, as whom, and what is missing or too much for reading (or for `writes`).
 
-    A classic token tells its scopes in `X-OAuth-Scopes`. A fine-grained token or an App's doesn't: what it can read is
-    tried, and what it can write is judged by the account's role in the organisation.
+    A classic token tells its scopes in `X-OAuth-Scopes`, an App's its permissions when it is made. A fine-grained token
+    doesn't: what it can read is tried, and what it can write is judged by the account's role in the organisation.
     """
     try:
+        if (held := client.app_permissions()) is not None:
+            return _app_health(client, held, writes=writes)
         user = client.read("ask who the token belongs to", "/user", expect=[403])
-        identity = str(user.body["login"]) if user.status != 403 else "an installation of a GitHub App"
+        identity = str(user.body["login"]) if user.status != 403 else "nobody that GitHub names"
         scopes = _scopes(user)
         missing = [*_scopes_missing(scopes, writes), *_unreadable(client), *_not_owner(client, writes, user)]
     except SystemFailed as failure:
@@ -35,6 +53,21 @@ def health(client: GitHubClient, *, writes: bool) -> Health:
     excess = (_TOO_MANY_TO_WRITE if writes else _TOO_MANY_TO_READ) & set(scopes or ())
     rights = tuple(sorted(scopes)) if scopes is not None else ("fine-grained: GitHub doesn't list its permissions",)
     return Health(True, identity, rights, tuple(missing), tuple(sorted(excess)))
+
+
+def _app_health(client: GitHubClient, held: Mapping[str, str], *, writes: bool) -> Health:
+    """An App's health, by the permissions that it was given on the organisation."""
+    enough = {"read": {"read", "write", "admin"}, "write": {"write", "admin"}}
+    missing = [f"{name}: {level}" for name, level in _APP_NEEDS[writes].items() if held.get(name) not in enough[level]]
+    may_write = _APP_WRITES if writes else frozenset()
+    excess = [f"{name}: {level}" for name, level in held.items() if level != "read" and name not in may_write]
+    return Health(
+        True,
+        "an installation of a GitHub App",
+        tuple(sorted(f"{name}: {level}" for name, level in held.items())),
+        (*missing, *(() if missing else _unreadable(client))),
+        tuple(sorted(excess)),
+    )
 
 
 def _scopes(answer: Answer) -> frozenset[str] | None:
@@ -64,7 +97,7 @@ def _unreadable(client: GitHubClient) -> Iterator[str]:
 
 
 def _not_owner(client: GitHubClient, writes: bool, user: Answer) -> Iterator[str]:
-    """Changing memberships needs an owner; an App acts by its permissions, and has no membership."""
+    """Changing memberships needs an owner."""
     if not writes or user.status == 403:
         return
     path = f"/user/memberships/orgs/{client.org}"

@@ -27,13 +27,24 @@ _ADMINS = frozenset({"admin", "admin.users:write"})
 _HARMLESS = frozenset({"identify", "team:read", "users.profile:read", "emoji:read"})
 #: What lists Slack Connect invitations, and could decline them; Slack has no lesser scope. And what lists sessions.
 _MORE_ROUTES = frozenset({"conversations.connect:manage", "admin.users:read"})
+_SESSIONS = frozenset({"admin.users:read"})
 _INVITES = frozenset({"conversations.connect:write"})
 _TALKS = frozenset({"chat:write", "im:write", "users:read.email"})
 
 
-def reader_health(slack: Slack) -> Health:
-    """The health of a reading token. What isn't needed to read members is too much: messages, writing, admin."""
-    return _health(slack, _READS, _HARMLESS | _MORE_ROUTES)
+def reader_health(slack: Slack, admin: Slack | None = None) -> Health:
+    """The health of a reading token. What isn't needed to read members is too much: messages, writing, admin.
+
+    An administrator's token, where one is configured for reading, must be able to list sessions and no more.
+    """
+    health = _health(slack, _READS, _HARMLESS | _MORE_ROUTES)
+    if admin is None:
+        return health
+    lists = _health(admin, _SESSIONS, _HARMLESS | _READS)
+    problem = "; ".join(filter(None, dict.fromkeys((health.problem, lists.problem))))
+    missing = (*health.missing, *(f"{scope} of the admin token" for scope in lists.missing))
+    excess = (*health.excess, *(f"{scope} of the admin token" for scope in lists.excess))
+    return Health(health.reachable, health.identity, health.rights, missing, excess, problem)
 
 
 def writer_health(slack: Slack, admin: Slack | None, scim: Scim | None) -> Health:
@@ -49,8 +60,8 @@ def writer_health(slack: Slack, admin: Slack | None, scim: Scim | None) -> Healt
     return Health(health.reachable, health.identity, health.rights, health.missing, health.excess, problem)
 
 
-def capabilities(slack: Slack) -> tuple[Capability, ...]:
-    """What the token and the workspace's plan let be read. Each is tried; None where it couldn't be told."""
+def capabilities(slack: Slack, admin: Slack) -> tuple[Capability, ...]:
+    """What the tokens and the workspace's plan let be read. Each is tried; None where it couldn't be told."""
 
     def probed(name: str, ask: Callable[[], object]) -> Capability:
         try:
@@ -60,7 +71,7 @@ def capabilities(slack: Slack) -> tuple[Capability, ...]:
         return Capability(name, True)
 
     def sessions() -> object:
-        return slack.find("list one session", lambda c: c.admin_users_session_list(limit=1))
+        return admin.find("list one session", lambda c: c.admin_users_session_list(limit=1))
 
     def invitations() -> object:
         return slack.find("list a Slack Connect invitation", lambda c: c.conversations_listConnectInvites(count=1))

@@ -45,7 +45,7 @@ class SlackReader:
 
     `base_url` is the Web API's address, such as https://slack.com/api/. A reading is never complete: private channels
     that the token's bot isn't in can't be listed. An invitation to share a channel is held by the address or the user
-    elsewhere that it was sent to.
+    elsewhere that it was sent to. With `admin_token`, an administrator's that cannot write either, sessions are read.
     """
 
     kind = Kind.SLACK
@@ -58,11 +58,13 @@ class SlackReader:
         clock: Clock,
         pace: Pace = UNPACED,
         *,
+        admin_token: SecretStr | None = None,
         page_size: int = PAGE_SIZE,
     ) -> None:
         self.system = system
         self._clock = clock
         self._slack = Slack(system, base_url, token, clock, retry=True, page_size=page_size, pace=pace)
+        self._admin = Slack(system, base_url, admin_token, clock, retry=True, pace=pace) if admin_token else None
 
     def read(self, scope: Scope) -> Observation:
         """As base.Reader says. Without a scope: every channel that is visible, every user group, and, where the token
@@ -96,15 +98,15 @@ class SlackReader:
         """What the account still holds, read again by every route: the account itself (with a guest's last day),
         channels, user groups, sessions, Slack Connect invitations. Raises nothing for what Slack does.
         """
-        return residue(self._slack, account, self._clock(), self.find_account)
+        return residue(self._slack, self._admin or self._slack, account, self._clock(), self.find_account)
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Which routes the token and the plan let be read, each tried."""
-        return capabilities(self._slack)
+        return capabilities(self._slack, self._admin or self._slack)
 
     def health(self) -> Health:
         """As base.Reader says; the rights are the scopes that Slack lists in its answer to auth.test."""
-        return reader_health(self._slack)
+        return reader_health(self._slack, self._admin)
 
 
 def _look_up(system: str, handle: str) -> Ask:

@@ -23,9 +23,9 @@ _NO_INVITATIONS = "needs a token with conversations.connect:manage; each lapses 
 Find = Callable[[str], Account | None]
 
 
-def residue(slack: Slack, account: Account, now: datetime, find: Find) -> Residue:
-    """As base.Reader says. What the token or the plan can't read at all is told as not verifiable."""
-    search = _Search(slack, account, now, find)
+def residue(slack: Slack, admin: Slack, account: Account, now: datetime, find: Find) -> Residue:
+    """As base.Reader says; sessions by `admin`. What the tokens or the plan can't read at all isn't verifiable."""
+    search = _Search(slack, admin, account, now, find)
     routes = {
         "account": search.workspace,
         "channels": search.channels,
@@ -47,9 +47,10 @@ def residue(slack: Slack, account: Account, now: datetime, find: Find) -> Residu
 class _Search:
     """One account's routes; what turned out not to be readable at all is collected in `unable`."""
 
-    def __init__(self, slack: Slack, account: Account, now: datetime, find: Find) -> None:
+    def __init__(self, slack: Slack, admin: Slack, account: Account, now: datetime, find: Find) -> None:
         self._find = find
         self._slack = slack
+        self._admin = admin
         self._account = account
         self._now = now
         self.unable: list[Unverifiable] = []
@@ -88,7 +89,7 @@ class _Search:
 
     def sessions(self) -> Iterator[Holding]:
         """The devices on which the user is logged in."""
-        for session in sessions(self._slack, self._team[0], self._user) if self._found else ():
+        for session in sessions(self._admin, self._team[0], self._user) if self._found else ():
             yield self._holding("session", session.name, "signed in")
 
     def invitations(self) -> Iterator[Holding]:

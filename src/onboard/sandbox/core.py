@@ -59,7 +59,7 @@ class Principal:
     @property
     def read_only(self) -> bool:
         """Whether it is the automation's token that may only read."""
-        return self.label == "read"
+        return self.label in ("read", "read-admin")
 
 
 _PREFIX = {
@@ -81,7 +81,7 @@ class Credentials:
         self._key = key
         self._principals: dict[tuple[str, str], Principal] = {}
         for system in SYSTEMS:
-            for label in ("write", "read", *(["admin"] if system == SLACK else [])):
+            for label in ("write", "read", *(["admin", "read-admin"] if system == SLACK else [])):
                 self.register(system, self.token(system, label), label)
             for person in world.people if system != VAULT else ():
                 if getattr(world.people[person], JIRA if system == JIRA_DATA_CENTER else system):

@@ -29,6 +29,7 @@ def ready_line(
             "bot_token": token(SLACK, "write"),
             "admin_token": token(SLACK, "admin"),
             "read_token": token(SLACK, "read"),
+            "read_admin_token": token(SLACK, "read-admin"),
         },
         "vault": {"addr": urls[VAULT]} | _pair(credentials, VAULT) | {"root_token": root_token},
     }
