@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from onboard.connectors.pacing import Cost, Limit, is_urgent, patience
@@ -29,34 +29,26 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class _Demand:
-    """So many calls of one limit, under the name that all workers know it by."""
+    """So many calls of one limit, under the name that all workers know it by; `want` is what to draw of it.
+
+    What costs more than there is takes all that others may have.
+    """
 
     kind: str
+    title: str
     limit: Limit
-    tokens: int
-    of: str
+    want: Want
+    shared: bool
 
-    @property
-    def title(self) -> str:
-        return f"{self.limit.title} ({self.of})" if self.of else self.limit.title
-
-    @property
-    def window(self) -> tuple[int, float]:
-        """How much in how many seconds: a burst's share of both where the limit has one."""
-        amount, burst = self.limit.amount or 0, self.limit.burst or 0
-        return (burst, self.limit.seconds * burst / amount) if 0 < burst < amount else (amount, self.limit.seconds)
-
-    @property
-    def shared(self) -> bool:
-        return self.window[1] >= SHARED_FROM
-
-    def want(self, *, urgent: bool = False, back: tuple[int, int] | None = None) -> Want:
-        """The same as the ledger takes it. What costs more than there is takes all that others may have."""
-        amount, seconds = self.window
-        allowed = amount if self.shared else max(1, amount // 2)
-        kept = max(1, allowed // 10) if self.limit.kept and allowed > 1 else 0
-        tokens = min(self.tokens, allowed - kept)
-        return Want(self.kind, tokens, allowed, int(seconds * _SECOND), kept, urgent, back)
+    @classmethod
+    def of(cls, cost: Cost, limit: Limit, credential: str) -> _Demand:
+        kind = f"{cost.limit} {cost.of}".strip() + (f" ({credential})" if limit.each_credential else "")
+        amount, seconds = _window(limit)
+        shared = seconds >= SHARED_FROM
+        allowed = amount if shared else max(1, amount // 2)
+        kept = max(1, allowed // 10) if limit.kept and allowed > 1 else 0
+        want = Want(kind, min(cost.amount, allowed - kept), allowed, int(seconds * _SECOND), kept, urgent=False)
+        return cls(kind, f"{limit.title} ({cost.of})" if cost.of else limit.title, limit, want, shared)
 
 
 @dataclass(eq=False, slots=True)
@@ -128,6 +120,7 @@ class Budget:
         self._known = _Known()
         self._waiting: list[_Ticket] = []
         self._asked = 0
+        self._demands: dict[tuple[str, Cost], _Demand] = {}
 
     def paced(self, credential: str) -> Paced:
         """The pace for a client with that credential, which has some limits by itself."""
@@ -152,7 +145,7 @@ class Budget:
             for demand in (self._demand(credential, cost) for cost in costs):
                 lease = self._known.leases.get(demand.kind)
                 if lease is not None and _current(lease, now):
-                    lease.tokens += demand.want().tokens
+                    lease.tokens += demand.want.tokens
 
     def limited(self, credential: str, cost: Cost, wait: float | None) -> None:
         """As `Pace.limited`."""
@@ -176,14 +169,15 @@ class Budget:
         """Give back what isn't used. The budget can be used on."""
         with self._lock:
             leases, self._known.leases = self._known.leases.values(), {}
-            unused = [lease.demand.want(back=(lease.slot, lease.tokens)) for lease in leases if lease.demand.shared]
+            unused = [replace(it.demand.want, back=(it.slot, it.tokens)) for it in leases if it.demand.shared]
             if unused:
                 self._shared.give_back(self._system, unused)
 
     def _demand(self, credential: str, cost: Cost) -> _Demand:
-        limit = self._limits[cost.limit]
-        whose = f" ({credential})" if limit.each_credential else ""
-        return _Demand(f"{cost.limit}{' ' * bool(cost.of)}{cost.of}{whose}", limit, cost.amount, cost.of)
+        found = self._demands.get((credential, cost))
+        if found is None:
+            found = self._demands[credential, cost] = _Demand.of(cost, self._limits[cost.limit], credential)
+        return found
 
     def _now(self) -> int:
         return (self._clock() - _EPOCH) // timedelta(microseconds=1)
@@ -276,7 +270,7 @@ class Budget:
         short = [demand for demand in counted if not self._covered(demand, now)]
         if not short:
             for demand in counted:
-                self._known.leases[demand.kind].tokens -= demand.want().tokens
+                self._known.leases[demand.kind].tokens -= demand.want.tokens
             return None
         until, last = max((self._known.refused[demand.kind, ticket.urgent][0], demand.title) for demand in short)
         kinds = frozenset(demand.kind for demand in short)
@@ -284,7 +278,7 @@ class Budget:
 
     def _covered(self, demand: _Demand, now: int) -> bool:
         lease = self._known.leases.get(demand.kind)
-        return lease is not None and _current(lease, now) and lease.tokens >= demand.want().tokens
+        return lease is not None and _current(lease, now) and lease.tokens >= demand.want.tokens
 
     def _to_be_asked(self, demand: _Demand, ticket: _Ticket, now: int) -> bool:
         """Whether to ask for more now: not again at once where there was none."""
@@ -306,7 +300,7 @@ class Budget:
 
     def _want(self, demand: _Demand, ticket: _Ticket) -> Want:
         lease = self._known.leases.get(demand.kind)
-        return demand.want(urgent=ticket.urgent, back=(lease.slot, lease.tokens) if lease else None)
+        return replace(demand.want, urgent=ticket.urgent, back=(lease.slot, lease.tokens) if lease else None)
 
     def _keep(self, demand: _Demand, found: Slice, ticket: _Ticket, now: int) -> None:
         self._known.leases[demand.kind] = _Lease(demand, found.slot, found.tokens)
@@ -338,8 +332,14 @@ class Paced:
         self.budget.left(self.credential, cost, remaining, limit, reset)
 
 
+def _window(limit: Limit) -> tuple[int, float]:
+    """How much in how many seconds: a burst's share of both where the limit has one."""
+    amount, burst = limit.amount or 0, limit.burst or 0
+    return (burst, limit.seconds * burst / amount) if 0 < burst < amount else (amount, limit.seconds)
+
+
 def _current(lease: _Lease, now: int) -> bool:
-    return lease.slot >= now // lease.demand.want().length
+    return lease.slot >= now // lease.demand.want.length
 
 
 def _time(micros: int) -> str:
