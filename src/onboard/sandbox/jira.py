@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from onboard.errors import BadInput
+from onboard.sandbox import jira_issues as issues
 from onboard.sandbox import jira_people as people
 from onboard.sandbox import jira_projects as projects
 from onboard.sandbox import jira_schemes as schemes
@@ -46,6 +47,9 @@ _BOTH: dict[tuple[str, str], Handler] = {
     ("POST", _ROLE): projects.add_actors,
     ("PUT", _ROLE): projects.set_actors,
     ("DELETE", _ROLE): projects.remove_actor,
+    ("POST", "issue"): issues.create_issue,
+    ("GET", "issue/{issue}/comment"): issues.list_comments,
+    ("POST", "issue/{issue}/comment"): issues.add_comment,
     ("GET", "role"): projects.list_roles,
     ("GET", "permissionscheme"): schemes.list_schemes,
     ("GET", "permissionscheme/{scheme}"): schemes.get_scheme,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -80,6 +82,24 @@ class SchemeGrant(BaseModel):
     ref: str
 
 
+class Comment(BaseModel):
+    """A comment on an issue; `body` is text, or a document (API version 3). `author` is the user key."""
+
+    id: int
+    author: str
+    body: str | dict[str, Any]
+    at: datetime
+
+
+class Issue(BaseModel):
+    """An issue and what was said about it."""
+
+    id: int
+    key: str
+    summary: str
+    comments: list[Comment] = []
+
+
 class Project(BaseModel):
     """A project; `actors` by role id."""
 
@@ -87,6 +107,7 @@ class Project(BaseModel):
     key: str
     name: str
     actors: dict[int, list[Actor]] = {}
+    issues: list[Issue] = []
 
 
 class JiraState(BaseModel):
@@ -100,6 +121,7 @@ class JiraState(BaseModel):
     scheme_grants: list[SchemeGrant] = []
     next_actor: int = 10240
     next_grant: int = 10500
+    next_issue: int = 10000
 
     @classmethod
     def seeded(cls, world: World) -> JiraState:
@@ -155,6 +177,19 @@ class JiraState(BaseModel):
         """Put a user or group into a role of a project."""
         project.actors.setdefault(role, []).append(Actor(id=self.next_actor, type=kind, ref=ref))
         self.next_actor += 1
+
+    def add_issue(self, project: Project, summary: str) -> Issue:
+        """A new issue of a project, numbered in its order."""
+        issue = Issue(id=self.next_issue, key=f"{project.key}-{len(project.issues) + 1}", summary=summary)
+        project.issues.append(issue)
+        self.next_issue += 1
+        return issue
+
+    def add_comment(self, issue: Issue, author: str, body: str | dict[str, Any], at: datetime) -> Comment:
+        """A new comment, the last on the issue."""
+        comment = Comment(id=issue.id * 1000 + len(issue.comments), author=author, body=body, at=at)
+        issue.comments.append(comment)
+        return comment
 
     def roles_of(self, user: User, project: Project) -> Iterator[str]:
         """The role names that the user has in the project, directly or through a group."""

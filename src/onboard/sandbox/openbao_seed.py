@@ -29,6 +29,7 @@ path "auth/+/role/+/secret-id/"    { capabilities = ["list"] }
 path "auth/+/role/+/secret-id-accessor/destroy" { capabilities = ["create", "update"] }
 path "sys/policies/acl/outsourced-*" { capabilities = ["read"] }
 path "sys/auth"                    { capabilities = ["read"] }
+path "transit/sign/onboard-ledger" { capabilities = ["update"] }
 """
 READER = """\
 path "identity/entity*"            { capabilities = ["read", "list"] }
@@ -51,9 +52,10 @@ path "auth/+/role/"                { capabilities = ["list"] }
 path "auth/+/role/+"               { capabilities = ["read"] }
 path "auth/+/role/+/role-id"       { capabilities = ["read"] }
 path "auth/+/role/+/secret-id/"    { capabilities = ["list"] }
+path "transit/keys/onboard-ledger" { capabilities = ["read"] }
 """
 OWN_POLICIES = {"onboard-writer": WRITER, "onboard-reader": READER}
-KEPT_MOUNTS = {"auth": {"token/", f"{MOUNT}/"}, "mounts": {"sys/", "identity/", "cubbyhole/", "secret/"}}
+KEPT_MOUNTS = {"auth": {"token/", f"{MOUNT}/"}, "mounts": {"sys/", "identity/", "cubbyhole/", "secret/", "transit/"}}
 
 
 async def seed(bao: OpenBao, world: World, credentials: Credentials) -> None:
@@ -140,13 +142,16 @@ async def _read(bao: OpenBao, kind: str, id_: str) -> dict[str, Any] | None:
 
 
 async def _mounts(bao: OpenBao) -> None:
-    """The userpass logins and the key-value engine, where they aren't there yet."""
+    """The userpass logins, the key-value engine and the key that the ledger is signed with, where they aren't yet."""
     if f"{MOUNT}/" not in (await bao.call("GET", "sys/auth"))["data"]:
         await bao.call("POST", f"sys/auth/{MOUNT}", {"type": "userpass"})
     if "secret/" not in (await bao.call("GET", "sys/mounts"))["data"]:
         await bao.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
         while (await bao.client.get("/v1/secret/config", headers={"X-Vault-Token": bao.root_token})).status_code == 400:
             await asyncio.sleep(0.01)  # it upgrades itself to version 2 first, and refuses writes until then
+    if "transit/" not in (await bao.call("GET", "sys/mounts"))["data"]:
+        await bao.call("POST", "sys/mounts/transit", {"type": "transit"})
+    await bao.call("POST", "transit/keys/onboard-ledger", {"type": "ed25519"})
 
 
 async def _foreign_mounts(bao: OpenBao) -> None:

@@ -97,6 +97,16 @@ def post_message(call: Call) -> Answer:
     return {"channel": target, "ts": stamp, "message": message}
 
 
+def history(call: Call) -> Answer:
+    """conversations.history: the newest messages of a channel first."""
+    channel = find_channel(call)
+    said = [message for message in call.state.messages if message.channel == channel.id]
+    newest = {f"{number:09}": message for number, message in enumerate(reversed(said))}
+    cut, more = paged(call, newest, default=100)
+    messages = [{"type": "message", "team": TEAM, **message.model_dump(exclude={"channel"})} for message in cut]
+    return {"messages": messages, "has_more": bool(more["response_metadata"]["next_cursor"]), "pin_count": 0, **more}
+
+
 def _wanted(call: Call, channel: Channel) -> bool:
     types = call.items("types") or ["public_channel"]
     kind = "private_channel" if channel.private else "public_channel"
@@ -168,6 +178,7 @@ METHODS = {
     "conversations.members": Method(channel_members, _READ),
     "conversations.invite": Method(invite, _WRITE, writes=True),
     "conversations.kick": Method(kick, _WRITE, writes=True),
+    "conversations.history": Method(history, ("channels:history", "groups:history")),
     "users.conversations": Method(own_channels, _READ),
     "chat.postMessage": Method(post_message, ("chat:write",), writes=True),
 }
