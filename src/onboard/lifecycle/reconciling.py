@@ -21,6 +21,7 @@ from onboard.ledger import Lease, Proposal, Record, Register, owner_here, record
 from onboard.ledger.records import Result
 from onboard.ledger.register import TURNS
 from onboard.lifecycle.proposing import alone, authorised, counts, look, proposed, subjects_of
+from onboard.lifecycle.remains import DIGEST as LEFT_OVER
 from onboard.lifecycle.remains import Remains, look_again
 from onboard.lifecycle.standing import note, register_of, subject_of, waiting_for
 from onboard.lifecycle.tasks import Tally, keep
@@ -144,8 +145,9 @@ def _unturned(services: Services, register: Register, people: Collection[str], l
 
 
 def unread(services: Services) -> frozenset[str]:
-    """Of whom something was changed since they were last read back: whoever did that was killed before."""
-    last = {entry.subject: entry.kind for entry in services.ledger.journal.entries(kinds={"intended", "verified"})}
+    """Of whom something planned was changed since they were last read back: whoever did that was killed before."""
+    entries = services.ledger.journal.entries(kinds={"intended", "verified"})
+    last = {entry.subject: entry.kind for entry in entries if entry.body.get("digest") != LEFT_OVER}
     return frozenset(person for person, kind in last.items() if person and kind == "intended")
 
 
