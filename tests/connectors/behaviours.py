@@ -341,7 +341,7 @@ _PAGE = {"kind": "partial"}
 GITHUB = (
     Case(
         "github-org", "github", ("DELETE", _MEMBERSHIP), "graphql|/orgs/acme/(members|invitations)", *ORG,
-        puts=("PUT", _MEMBERSHIP), part=_PAGE, invites=True, lapses=_WEEK,
+        puts=("POST", "^/orgs/acme/invitations$"), part=_PAGE, invites=True, lapses=_WEEK,
     ),
     Case(
         "github-team", "github", ("DELETE", _TEAM), "graphql|/teams", "github:team:acme/payments-engineers",

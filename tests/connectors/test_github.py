@@ -276,3 +276,40 @@ def test_threads_share_a_reader_and_a_writer_without_mixing_answers(
 
     assert all(reading == alone[reading.resource] for reading in together)
     assert not any(receipt.changed for receipt in receipts)
+
+
+def test_an_invitation_to_the_organisation_names_the_numeric_id(
+    sandbox: SandboxClient, writer: GitHubWriter, marta: Account
+) -> None:
+    sandbox.rename("marta", github="marta-k")
+    sandbox.rename("mallory", github="marta-nw")
+
+    writer.grant(marta, ORG, "member")
+
+    [write] = sandbox.writes("github")
+    assert (write["method"], write["path"]) == ("POST", "/orgs/acme/invitations")
+    assert sandbox.accept("mallory", "github") == []
+    assert sandbox.accept("marta", "github") == ["github:org:acme"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "level", "late"),
+    [(ORG, "member", "^/orgs/acme/memberships/"), (REPO, "push", "^/repos/acme/docs/invitations$")],
+)
+def test_a_login_that_changes_hands_in_the_middle_of_a_grant_brings_its_taker_nothing(
+    sandbox: SandboxClient, writer: GitHubWriter, marta: Account, resource: Resource, level: str, late: str
+) -> None:
+    sandbox.fault("github", "latency", method="GET", path=late, times=1, ms=1500)
+    begun = sandbox.requests("github")[-1]["n"]
+
+    with ThreadPoolExecutor() as pool:
+        granting = pool.submit(writer.grant, marta, resource, level)
+        while not any(r["path"] == f"/user/{MARTA}" for r in sandbox.requests("github", since=begun)):
+            assert not granting.done()
+        sandbox.rename("marta", github="marta-k")
+        sandbox.rename("mallory", github="marta-nw")
+        failure = granting.exception()
+
+    assert resource == ORG or "passed to another" in str(failure)
+    assert sandbox.accept("mallory", "github") == []
+    assert sandbox.holdings("mallory") == []

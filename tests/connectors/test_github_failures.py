@@ -81,7 +81,7 @@ def test_a_lost_answer_is_uncertain_was_sent_once_and_took_effect(
 def test_a_server_error_on_a_write_is_uncertain_and_never_repeated(
     sandbox: SandboxClient, writer: GitHubWriter, marta: Account
 ) -> None:
-    sandbox.fault("github", "500", method="PUT")
+    sandbox.fault("github", "500", method="POST", path="^/orgs/acme/invitations$")
 
     with pytest.raises(SystemFailed) as failure:
         writer.grant(marta, ORG, "member")
@@ -93,7 +93,7 @@ def test_a_server_error_on_a_write_is_uncertain_and_never_repeated(
 def test_a_rate_limit_says_how_long_to_wait_and_is_certain(
     sandbox: SandboxClient, writer: GitHubWriter, marta: Account
 ) -> None:
-    sandbox.fault("github", "429", method="PUT", retry_after=7)
+    sandbox.fault("github", "429", method="POST", path="^/orgs/acme/invitations$", retry_after=7)
 
     with pytest.raises(SystemFailed) as failure:
         writer.grant(marta, ORG, "member")
@@ -119,6 +119,7 @@ def test_what_is_forbidden_is_refused_and_names_no_one(
     sandbox: SandboxClient, writer: GitHubWriter, marta: Account
 ) -> None:
     sandbox.fault("github", "forbidden", method="PUT")
+    sandbox.fault("github", "forbidden", method="POST", path="^/orgs/acme/invitations$")
 
     for resource in (ORG, TEAM, REPO):
         with pytest.raises(SystemRefused) as failure:

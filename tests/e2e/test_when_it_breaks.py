@@ -30,7 +30,7 @@ BACKEND = {
 
 #: What applying discovery writes, in its order.
 WRITES = (
-    ("github", "PUT", "^/orgs/acme/memberships/"),
+    ("github", "POST", "^/orgs/acme/invitations"),
     ("github", "PUT", "^/repos/acme/payments-api/collaborators/"),
     ("github", "PUT", "^/orgs/acme/teams/outsourced-readers/memberships/"),
     ("jira", "POST", "^/rest/api/3/group/user"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ class GitHubWriter:
                 raise SystemRefused(self.system, f"{resource}: the account is gone from GitHub. Bind the new one.")
             if resource.type == "repo":
                 return self._grant_repo(account, login, resource.name, path, level)
-            return self._grant_membership(login, resource.name, path, level)
+            return self._grant_membership(account, login, resource, level)
 
     @urgently
     def revoke(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
@@ -110,14 +110,23 @@ class GitHubWriter:
             raise SystemRefused(self.system, "the account isn't bound to a GitHub user. Bind it by its login first.")
         return None if email_of(account) else self._client.login_of(account.external_id)
 
-    def _grant_membership(self, login: str, name: str, path: str, level: str) -> Receipt:
+    def _grant_membership(self, account: Account, login: str, resource: Resource, level: str) -> Receipt:
         """A membership of the organisation or a team; pending until accepted, and then too set to the new level."""
-        path = f"{path}/memberships/{login}"
+        name, path = resource.name, f"{self._client.path_of(resource)}/memberships/{login}"
         held = self._client.read(f"read a membership of {name}", path, expect=[GONE])
         if held.status != GONE and held.body["role"] == level:
             return self._levers.receipt(held, "already so", changed=False)
+        if held.status == GONE and resource.type == "org":
+            return self._invite(account, resource, level)
         answer = self._client.call(f"set a membership of {name}", "PUT", path, body={"role": level})
         return self._levers.receipt(answer, str(answer.body["state"]))
+
+    def _invite(self, account: Account, org: Resource, level: str) -> Receipt:
+        """Invite to the organisation by the numeric id: whoever takes the login at that moment isn't invited."""
+        role = "admin" if level == "admin" else "direct_member"
+        body = {"invitee_id": int(account.external_id or ""), "role": role}
+        path = f"{self._client.path_of(org)}/invitations"
+        return self._levers.receipt(self._client.call(f"invite to {org.name}", "POST", path, body=body), "invited")
 
     def _grant_repo(self, account: Account, login: str, name: str, path: str, level: str) -> Receipt:
         offers = self._levers.offers(account, path)
@@ -130,7 +139,19 @@ class GitHubWriter:
             self._levers.delete(f"delete an expired invitation to {name}", f"{path}/invitations/{offer['id']}")
         body = {"permission": level}
         answer = self._client.call(f"add a collaborator to {name}", "PUT", f"{path}/collaborators/{login}", body=body)
-        return self._levers.receipt(answer, "active" if answer.status == requests.codes.no_content else "invited")
+        if answer.status == requests.codes.no_content:
+            return self._levers.receipt(answer, "active")
+        self._check_invitee(account, name, path, answer.body)
+        return self._levers.receipt(answer, "invited")
+
+    def _check_invitee(self, account: Account, name: str, path: str, offer: Mapping[str, Any]) -> None:
+        """Raises SystemRefused, the invitation deleted, where the login went to another account just before it."""
+        if str((offer.get("invitee") or {}).get("id")) != account.external_id:
+            self._levers.withdraw(path, offer)
+            raise SystemRefused(
+                self.system,
+                f"{name}: the account's login passed to another one meanwhile; nobody was invited. Try again.",
+            )
 
     def _change_offer(self, offer: dict[str, Any], name: str, path: str, level: str) -> Receipt:
         """Make a pending invitation one to this level."""
