@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --extra sandbox --universal --pytho
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format wheel lock clean
+.PHONY: help setup demo test crash check format wheel lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +29,9 @@ demo: $(READY) ## rehearse everything against simulated systems; SEED=n picks an
 
 test: $(READY) ## run the tests; ARGS="-k ledger" picks some
 	$(BIN)/python -m pytest $(ARGS)
+
+crash: $(READY) ## kill every command at every write and request; ARGS="--minutes 10"
+	@$(BIN)/python -m tests.crash.matrix $(ARGS)
 
 check: $(READY) ## formatting, lint, types, dependency direction, starter policies
 	$(BIN)/ruff format --check .

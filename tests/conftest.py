@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from tests.postgres import Postgres, postgres, ships
 
 #: Tests below these folders share something that takes long to start, so that each folder's run on one worker.
 TOGETHER = ("tests/flows/",)
+#: Of this file the tests of one story run on one worker, which prepares it once.
+STORIES = "tests/crash/test_kill.py"
 
 
 class Together(LoadGroupScheduling):  # type: ignore[misc]
@@ -24,6 +27,8 @@ class Together(LoadGroupScheduling):  # type: ignore[misc]
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(STORIES):
+            return nodeid.rpartition("-")[0]
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
 
 
@@ -31,6 +36,16 @@ class Together(LoadGroupScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together | None:
     """What hands out the tests; None where `--dist` asks for something else."""
     return Together(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many points the tests of tests/crash found, and how many of them they tried."""
+    ended = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, ())]
+    told = [json.loads(value) for report in ended for name, value in report.user_properties if name == "crash"]
+    if told:
+        points, struck = {story: found for story, found, _ in told}, sum(reached for _, _, reached in told)
+        found = f"{sum(points.values())} points in {len(points)} stories"
+        terminalreporter.write_line(f"Crash matrix: {struck} of {found} struck; all of them: make crash")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,206 @@
+"""What is disturbed: every lifecycle command there is, each from where it makes the most difference."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from onboard.errors import Refused
+from onboard.ledger import records
+from onboard.lifecycle import approvals, discovery, facts, gates, nightly, offboarding, tasks
+from onboard.lifecycle.ramp_up import ramp_up
+from onboard.lifecycle.reconciling import reconcile
+from onboard.lifecycle.role_change import change_role
+from onboard.model import OPERATOR, SCHEDULER, Phase
+from onboard.review.access import review
+from tests.crash.laboratory import Scene, Story
+from tests.world import IDS, World
+
+MARTA, JONAS, ADA = IDS["marta"], IDS["jonas"], IDS["ada"]
+
+# What is so before
+
+
+def signed(world: World) -> None:
+    world.signed("marta", "nda_signed", "security_training")
+
+
+def started(world: World) -> None:
+    world.start("marta")
+
+
+def proposed(world: World) -> dict[str, str]:
+    world.standing("marta", Phase.FULL_OPERATION)
+    (part,) = world.reconcile("marta").open
+    return {"digest": part.digest, "token": world.login("ada").get_secret_value()}
+
+
+def approved_by_one(world: World) -> dict[str, str]:
+    left = proposed(world)
+    world.approve(left["digest"], "piet")
+    return left
+
+
+def approved(world: World) -> dict[str, str]:
+    left = proposed(world)
+    world.approve(left["digest"], "ada")
+    world.approve(left["digest"], "piet")
+    return left
+
+
+def discovered(world: World) -> None:
+    world.onboarded("marta", phase=Phase.DISCOVERY)
+    world.signed("marta", "security_training")
+    world.note(records.happened("knowledge_transfer_done", MARTA, engagement="payments"))
+
+
+def ramping_up(world: World) -> None:
+    world.onboarded("marta", phase=Phase.RAMP_UP)
+    world.note(*(records.happened(name, MARTA, engagement="payments") for name in ("first_merge", "ramp_up_review")))
+
+
+def onboarded(world: World) -> None:
+    world.onboarded("marta", phase=Phase.FULL_OPERATION)
+    world.login("marta")
+
+
+def stepped_back(world: World) -> None:
+    onboarded(world)
+    world.note(records.advanced(MARTA, "payments", Phase.RAMP_UP))
+
+
+def invited(world: World) -> None:
+    world.standing("marta", Phase.FULL_OPERATION)
+    world.granted(world.reconcile("marta"))
+
+
+def in_two_engagements(world: World) -> None:
+    onboarded(world)
+    world.load("reporting", marta="data-engineer")
+    world.onboarded("marta", phase=Phase.RAMP_UP, engagement="reporting")
+
+
+def wrongly_offboarded(world: World) -> dict[str, str]:
+    onboarded(world)
+    offboarding.offboard(world.services, MARTA, None, OPERATOR)
+    return {"token": world.login("ada").get_secret_value()}
+
+
+def offboarded(world: World) -> dict[str, str]:
+    onboarded(world)
+    report = offboarding.offboard(world.services, MARTA, None, OPERATOR)
+    return {"task": report.tally.open[0].id}
+
+
+def lapsed(world: World) -> None:
+    world.onboarded("marta", "jonas", phase=Phase.RAMP_UP)
+    world.signed("marta", "nda_signed", until=world.today - timedelta(days=1))
+
+
+def both(world: World) -> None:
+    world.onboarded("marta", "jonas", phase=Phase.RAMP_UP)
+
+
+# What is done
+
+
+def start(scene: Scene) -> int:
+    return discovery.start(scene.services, MARTA, None, OPERATOR).exit_code
+
+
+def start_everyone(scene: Scene) -> int:
+    return discovery.start_everyone(scene.services, "payments", OPERATOR).exit_code
+
+
+def record(scene: Scene) -> int:
+    return facts.record(scene.services, MARTA, "nda_signed", OPERATOR).exit_code
+
+
+def approve_and_apply(scene: Scene) -> int:
+    """What the sponsor types: approve with her login, then apply, whatever approving says."""
+    actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
+    with contextlib.suppress(Refused):
+        approvals.approve(scene.services, scene.left["digest"], actor)
+    return approvals.apply_digest(scene.services, scene.left["digest"], OPERATOR).exit_code
+
+
+def apply(scene: Scene) -> int:
+    return approvals.apply_digest(scene.services, scene.left["digest"], OPERATOR).exit_code
+
+
+def again(scene: Scene) -> int:
+    return reconcile(scene.services, [MARTA], OPERATOR).exit_code
+
+
+def advance(scene: Scene) -> int:
+    return gates.advance(scene.services, MARTA, None, OPERATOR).exit_code
+
+
+def into_full_operation(scene: Scene) -> int:
+    return ramp_up(scene.services, MARTA, None, OPERATOR).exit_code
+
+
+def to_quality(scene: Scene) -> int:
+    return change_role(scene.services, MARTA, None, "qa-engineer", OPERATOR).exit_code
+
+
+def leave(scene: Scene) -> int:
+    return offboarding.offboard(scene.services, MARTA, None, OPERATOR).exit_code
+
+
+def leave_one(scene: Scene) -> int:
+    return offboarding.offboard(scene.services, MARTA, "payments", OPERATOR).exit_code
+
+
+def sponsor_leaves(scene: Scene) -> int:
+    return offboarding.offboard(scene.services, ADA, None, OPERATOR).exit_code
+
+
+def cut_off(scene: Scene) -> int:
+    return offboarding.cut_off(scene.services, MARTA, OPERATOR).exit_code
+
+
+def cut_off_vendor(scene: Scene) -> int:
+    return offboarding.cut_off_vendor(scene.services, "nordwind", OPERATOR).exit_code
+
+
+def finish_task(scene: Scene) -> int:
+    proof = scene.folder / "proof.txt"
+    proof.write_text("deactivated by hand")
+    tasks.done(scene.services, scene.left["task"], proof, OPERATOR)
+    return 0
+
+
+def restore(scene: Scene) -> int:
+    actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
+    report = offboarding.restore(scene.services, MARTA, actor)
+    return approvals.approve_and_apply(scene.services, report, actor).exit_code
+
+
+def by_night(scene: Scene) -> int:
+    nightly.correct(scene.services, SCHEDULER)
+    return review(scene.services, SCHEDULER).exit_code
+
+
+STORIES: dict[str, Story] = {
+    "start": Story(signed, start, 6),
+    "start everyone": Story(signed, start_everyone, 6),
+    "record": Story(started, record, 6),
+    "approve and apply": Story(approved_by_one, approve_and_apply),
+    "apply": Story(approved, apply),
+    "take back": Story(stepped_back, again),
+    "advance": Story(discovered, advance, 6, refuses=True),
+    "full operation": Story(ramping_up, into_full_operation, 6),
+    "change role": Story(onboarded, to_quality, 6),
+    "offboard": Story(onboarded, leave, 6),
+    "offboard from one": Story(in_two_engagements, leave_one),
+    "offboard whom nobody accepted": Story(invited, leave, 6),
+    "offboard a sponsor": Story(both, sponsor_leaves, 6),
+    "cut off": Story(onboarded, cut_off, 6, repeats=True),
+    "cut off a vendor": Story(both, cut_off_vendor, 6),
+    "finish a task": Story(offboarded, finish_task, refuses=True),
+    "restore": Story(wrongly_offboarded, restore, 6, refuses=True),
+    "night": Story(lapsed, by_night, 4),
+}
