@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
-from onboard import wiring
+from onboard import vouching, wiring
 from onboard.connectors.base import Reader, Scope, Writer
 from onboard.connectors.vault import whoami
 from onboard.errors import OnboardError, SystemFailed
@@ -68,6 +68,7 @@ class Conversation:
         settings = Settings.load(environment, folder)
         self.sandbox = sandbox
         self.clock = Clock()
+        self.settings = settings
         self.reader: Reader = wiring.readers(settings, self.clock)[system]
         self.writer: Writer = wiring.writers(settings, self.clock)[system]
 
@@ -108,6 +109,12 @@ class Conversation:
         for name, of_one in MORE_READS.items():
             if (ask := getattr(self.reader, name, None)) is not None:
                 ask(*[account] if of_one else [])
+
+    def witness(self, place: str) -> None:
+        """Tell a channel or an issue a line of text."""
+        told = self.settings.checkpoints.model_copy(update={"witnesses": (f"{self.reader.system}:{place}",)})
+        [witness] = vouching.notary(self.settings.model_copy(update={"checkpoints": told}), self.clock).witnesses
+        witness.publish('{"size":1}')
 
     def whole_life(self, account: Account, entitlements: Entitlements, accept: Sequence[str] = ()) -> Account:
         """Granted and accepted, read, revoked, granted again, and cut off while still invited; then once more."""
@@ -180,6 +187,9 @@ def talk_to_github(sandbox: SandboxClient, folder: Path) -> None:
     talk.read(marta)
     talk.grant(marta, GITHUB)
     sandbox.accept("marta")
+    assert talk.revoke_what_is_read(marta)
+    talk.grant(marta, GITHUB)
+    sandbox.accept("marta")
     forbidden = {"system": "github", "kind": "forbidden", "method": "DELETE"}
     talk.cut_off_against(
         marta, {**forbidden, "path": "^/orgs/acme/memberships/"}, {**forbidden, "path": "outside_collaborators"}
@@ -212,6 +222,7 @@ def talk_to_jira(sandbox: SandboxClient, folder: Path, *, cloud: bool) -> None:
     )
     sandbox.delete_accounts("jonas", system)
     talk.read(jonas)
+    talk.witness(_issue(at, cloud=cloud))
 
 
 def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
@@ -228,6 +239,7 @@ def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
         {"system": "slack", "kind": "forbidden", "path": "session.reset"},
         {"system": "slack", "kind": "500", "path": "users.conversations"},
     )
+    talk.witness("onboarding")
     guest = replace(talk.account("ines@nordwind.example", "ines"), kind=AccountKind.GUEST)
     talk.grant(guest, SLACK[:1])
     talk.writer.cut_off(guest)
@@ -251,6 +263,17 @@ def talk_to_vault(sandbox: SandboxClient, folder: Path) -> None:
     assert talk.revoke_what_is_read(marta)
     talk.writer.cut_off(marta)
     talk.writer.cut_off(replace(marta, external_id="00000000-0000-0000-0000-000000000000"))
+
+
+def _issue(at: Mapping[str, str], *, cloud: bool) -> str:
+    """A new issue's key."""
+    auth = (at["email"], at["token"]) if cloud else None
+    headers = {} if cloud else {"Authorization": f"Bearer {at['token']}"}
+    fields = {"project": {"key": "PAY"}, "summary": "Checkpoints", "issuetype": {"name": "Task"}}
+    url = f"{at['base_url']}/rest/api/2/issue"
+    answer = requests.post(url, json={"fields": fields}, auth=auth, headers=headers, timeout=10)
+    answer.raise_for_status()
+    return str(answer.json()["key"])
 
 
 def _as_person(sandbox: SandboxClient, person: str, verb: str, path: str, body: Mapping[str, Any] | None) -> None:

@@ -86,7 +86,9 @@ def _codeowners(client: GitHubClient) -> tuple[bool | None, str]:
 
 
 def _tried(client: GitHubClient, ending: str) -> Answer:
-    return client.read("try a right", f"/orgs/{client.org}/{ending}", {"per_page": 1}, expect=[403, 404])
+    """The answer of a list; those of roles come whole, the others in pages."""
+    page = {} if ending.endswith("-roles") else {"per_page": 1}
+    return client.read("try a right", f"/orgs/{client.org}/{ending}", page, expect=[403, 404])
 
 
 def _told(answer: Answer, detail: str) -> tuple[bool | None, str]:

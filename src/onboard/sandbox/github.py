@@ -205,7 +205,9 @@ class GitHubSimulator:
             return _finished(JSONResponse(error.body, error.status), {})
         core = self._rest.left(caller.label, RATE_LIMIT)
         graphql = self._graph.left(caller.label, self._org.graphql_points)
-        return _finished(JSONResponse({"resources": {"core": core, "graphql": graphql}, "rate": core}), caller.scopes)
+        search = Budget("search").left(caller.label, 30)  # nobody can search here, so it's never spent
+        resources = {"core": core, "graphql": graphql, "search": search}
+        return _finished(JSONResponse({"resources": resources, "rate": core}), caller.scopes)
 
     def _spent(self, label: str) -> dict[str, str]:
         """Count one request and answer the headers for it. Raises 403 where the hour's budget is gone."""

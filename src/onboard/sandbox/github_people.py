@@ -26,7 +26,7 @@ def show_user_by_id(call: Call) -> Reply:
 
 def list_own_repos(call: Call) -> Reply:
     """GET /user/repos: those that one has access to by any route."""
-    return listed(call, [r for r in call.org.repos.values() if call.org.permission(r, call.actor.id)], views.repo)
+    return listed(call, [r for r in call.org.repos.values() if call.org.permission(r, call.actor.id)], views.own_repo)
 
 
 def list_own_invitations(call: Call) -> Reply:

@@ -17,7 +17,7 @@ LEGACY = {"pull": "read", "triage": "read", "push": "write", "maintain": "write"
 
 def show_repo(call: Call) -> Reply:
     """GET /repos/{owner}/{repo}."""
-    return Reply(views.repo(call, call.repo()))
+    return Reply(views.full_repo(call, call.repo()))
 
 
 def list_teams(call: Call) -> Reply:

@@ -11,11 +11,13 @@ from onboard.sandbox.github_state import ROLE_NAMES, User
 def list_org_roles(call: Call) -> Reply:
     """GET /orgs/{org}/organization-roles: all at once, not in pages."""
     call.check_owner()
-    return Reply({"total_count": len(call.org.org_roles), "roles": [*map(_org_role, call.org.org_roles.values())]})
+    roles = [_org_role(call, role) for role in call.org.org_roles.values()]
+    return Reply({"total_count": len(roles), "roles": roles})
 
 
-def _org_role(role: OrgRole) -> views.Json:
-    return {"id": role.id, "name": role.name, "description": None, "permissions": [], "source": "Organization"}
+def _org_role(call: Call, role: OrgRole) -> views.Json:
+    shown = {"id": role.id, "name": role.name, "description": None, "permissions": [], "source": "Organization"}
+    return shown | views.SINCE | {"organization": views.org_account(call)}
 
 
 def _role(call: Call) -> OrgRole:
@@ -71,6 +73,8 @@ def list_custom_roles(call: Call) -> Reply:
     call.check_owner()
     roles: list[views.Json] = [
         {"id": 8000 + i, "name": name, "base_role": ROLE_NAMES[base], "permissions": [], "description": None}
+        | views.SINCE
+        | {"organization": views.org_account(call)}
         for i, (name, base) in enumerate(call.org.custom_roles.items())
     ]
     return Reply({"total_count": len(roles), "custom_roles": roles})

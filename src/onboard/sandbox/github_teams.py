@@ -17,7 +17,7 @@ def list_teams(call: Call) -> Reply:
 
 def show_team(call: Call) -> Reply:
     """GET a team."""
-    return Reply(views.team(call, call.team()))
+    return Reply(views.full_team(call, call.team()))
 
 
 def list_child_teams(call: Call) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from onboard.sandbox import github_links as links
 from onboard.sandbox.github_http import Call
 from onboard.sandbox.github_state import (
     INVITATION_LIFE,
@@ -22,6 +23,9 @@ from onboard.sandbox.github_state import (
 
 Json = dict[str, Any]
 
+#: When everything and everybody began.
+SINCE = {"created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z"}
+
 
 def time(at: datetime) -> str:
     """As GitHub writes it: `2026-11-21T10:00:00Z`."""
@@ -30,12 +34,11 @@ def time(at: datetime) -> str:
 
 def user(call: Call, who: User) -> Json:
     """A user as lists show them: without name and e-mail."""
-    return {
+    return links.of_user(call.base, who.login, who.id) | {
         "login": who.login,
         "id": who.id,
         "node_id": f"U_{who.id}",
-        "url": f"{call.base}/users/{who.login}",
-        "html_url": f"https://github.com/{who.login}",
+        "gravatar_id": "",
         "type": "User",
         "site_admin": False,
     }
@@ -49,29 +52,60 @@ def inviter(call: Call, id_: int) -> Json | None:
 
 def full_user(call: Call, who: User) -> Json:
     """A user as GET /users/{login} shows them."""
-    return user(call, who) | {"name": who.name, "email": who.email, "company": None}
+    nothing = dict.fromkeys(("company", "blog", "location", "hireable", "bio"))
+    counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
+    return user(call, who) | nothing | counts | SINCE | {"name": who.name, "email": who.email}
 
 
 def org_reference(call: Call) -> Json:
     """The organisation as a part of other things."""
     login = call.org.login
-    return {"login": login, "id": ORG_ID, "node_id": f"O_{ORG_ID}", "url": f"{call.base}/orgs/{login}"}
+    shown = {"login": login, "id": ORG_ID, "node_id": f"O_{ORG_ID}", "description": None}
+    return links.of_org(call.base, login, ORG_ID) | shown
+
+
+def org_account(call: Call) -> Json:
+    """The organisation as an account: whoever owns a repository is shown like a user."""
+    login = call.org.login
+    return links.of_user(call.base, login, ORG_ID) | {
+        "login": login,
+        "id": ORG_ID,
+        "node_id": f"O_{ORG_ID}",
+        "gravatar_id": "",
+        "type": "Organization",
+        "site_admin": False,
+    }
 
 
 def org(call: Call) -> Json:
     """The organisation; what members may do is shown to owners only."""
-    shown = org_reference(call) | {
-        "html_url": f"https://github.com/{call.org.login}",
-        "name": call.org.login,
-        "type": "Organization",
-        "public_repos": sum(not repo.private for repo in call.org.repos.values()),
-    }
+    counts = dict.fromkeys(("public_gists", "followers", "following"), 0)
+    shown = (
+        org_reference(call)
+        | counts
+        | SINCE
+        | {
+            "html_url": f"https://github.com/{call.org.login}",
+            "name": call.org.login,
+            "type": "Organization",
+            "has_organization_projects": True,
+            "has_repository_projects": True,
+            "archived_at": None,
+            "public_repos": sum(not repo.private for repo in call.org.repos.values()),
+        }
+    )
     if call.owner:
         shown |= {
             "default_repository_permission": call.org.base_permission,
             "two_factor_requirement_enabled": True,
             "total_private_repos": sum(repo.private for repo in call.org.repos.values()),
-            "plan": {"name": "enterprise", "seats": 10_000, "filled_seats": len(call.org.members)},
+            "plan": {
+                "name": "enterprise",
+                "space": 976562499,
+                "private_repos": 999999,
+                "seats": 10_000,
+                "filled_seats": len(call.org.members),
+            },
         }
     return shown
 
@@ -110,9 +144,20 @@ def org_invitation(call: Call, invitation: OrgInvitation) -> Json:
 
 
 def team(call: Call, which: Team) -> Json:
-    """A team. Its URL goes by ids, as GitHub's does."""
-    url = f"{call.base}/organizations/{ORG_ID}/team/{which.id}"
+    """A team, as lists show it."""
     parent = call.org.teams.get(which.parent or 0)
+    return _simple_team(call, which) | {"parent": _simple_team(call, parent) if parent else None}
+
+
+def full_team(call: Call, which: Team) -> Json:
+    """A team, asked for by its name."""
+    counts = {"members_count": len(which.members), "repos_count": len(which.repos)}
+    return team(call, which) | counts | SINCE | {"organization": org(call)}
+
+
+def _simple_team(call: Call, which: Team) -> Json:
+    """A team as a part of others. Its URL goes by ids, as GitHub's does."""
+    url = f"{call.base}/organizations/{ORG_ID}/team/{which.id}"
     return {
         "id": which.id,
         "node_id": f"T_{which.id}",
@@ -125,10 +170,7 @@ def team(call: Call, which: Team) -> Json:
         "permission": "pull",
         "members_url": f"{url}/members{{/member}}",
         "repositories_url": f"{url}/repos",
-        "parent": None if parent is None else {"id": parent.id, "slug": parent.slug, "name": parent.name},
-        "organization": org_reference(call),
-        "members_count": len(which.members),
-        "repos_count": len(which.repos),
+        "type": "organization",
     }
 
 
@@ -145,24 +187,39 @@ def permissions(org: Org, held: str | None) -> dict[str, bool]:
 
 
 def repo(call: Call, which: Repo) -> Json:
-    """A repository with what whoever asks may do there."""
+    """A repository as lists show it, with what whoever asks may do there."""
     full_name = f"{call.org.login}/{which.name}"
-    return {
+    return links.of_repo(call.base, full_name) | {
         "id": which.id,
         "node_id": f"R_{which.id}",
         "name": which.name,
         "full_name": full_name,
-        "owner": org_reference(call) | {"type": "Organization"},
-        "organization": org_reference(call),
+        "description": None,
+        "owner": org_account(call),
         "private": which.private,
         "visibility": "private" if which.private else "public",
         "fork": False,
         "archived": False,
         "default_branch": "main",
-        "url": f"{call.base}/repos/{full_name}",
-        "html_url": f"https://github.com/{full_name}",
         "permissions": permissions(call.org, call.held(which)),
     }
+
+
+def own_repo(call: Call, which: Repo) -> Json:
+    """A repository as whoever has access lists it; nobody works in those of the sandbox."""
+    counts = ("forks", "open_issues", "watchers", "stargazers")
+    none = dict.fromkeys(("homepage", "language", "license"))
+    zero = dict.fromkeys((*counts[:3], *(f"{name}_count" for name in counts)), 0)
+    able = dict.fromkeys(("has_issues", "has_projects", "has_wiki", "has_discussions", "has_downloads"), True)
+    more = {"has_pages": False, "disabled": False, "size": 0, "pushed_at": SINCE["updated_at"]}
+    clone = links.to_clone(f"{call.org.login}/{which.name}")
+    return repo(call, which) | none | zero | able | more | clone | SINCE
+
+
+def full_repo(call: Call, which: Repo) -> Json:
+    """A repository, asked for by its name."""
+    counts = {"network_count": 0, "subscribers_count": 0}
+    return own_repo(call, which) | counts | {"organization": org_account(call)}
 
 
 def with_role(call: Call, thing: Json, held: str | None) -> Json:
