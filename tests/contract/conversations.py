@@ -69,6 +69,7 @@ class Conversation:
         self.sandbox = sandbox
         self.clock = Clock()
         self.settings = settings
+        self.settings = settings
         self.reader: Reader = wiring.readers(settings, self.clock)[system]
         self.writer: Writer = wiring.writers(settings, self.clock)[system]
 
@@ -109,6 +110,12 @@ class Conversation:
         for name, of_one in MORE_READS.items():
             if (ask := getattr(self.reader, name, None)) is not None:
                 ask(*[account] if of_one else [])
+
+    def witness(self, place: str) -> None:
+        """Tell a channel or an issue a line of text."""
+        told = self.settings.checkpoints.model_copy(update={"witnesses": (f"{self.reader.system}:{place}",)})
+        [witness] = vouching.notary(self.settings.model_copy(update={"checkpoints": told}), self.clock).witnesses
+        witness.publish('{"size":1}')
 
     def witness(self, place: str) -> None:
         """Tell a channel or an issue a line of text."""
@@ -223,6 +230,7 @@ def talk_to_jira(sandbox: SandboxClient, folder: Path, *, cloud: bool) -> None:
     sandbox.delete_accounts("jonas", system)
     talk.read(jonas)
     talk.witness(_issue(at, cloud=cloud))
+    talk.witness(_issue(at, cloud=cloud))
 
 
 def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
@@ -239,6 +247,7 @@ def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
         {"system": "slack", "kind": "forbidden", "path": "session.reset"},
         {"system": "slack", "kind": "500", "path": "users.conversations"},
     )
+    talk.witness("onboarding")
     talk.witness("onboarding")
     guest = replace(talk.account("ines@nordwind.example", "ines"), kind=AccountKind.GUEST)
     talk.grant(guest, SLACK[:1])
@@ -274,6 +283,27 @@ def _issue(at: Mapping[str, str], *, cloud: bool) -> str:
     answer = requests.post(url, json={"fields": fields}, auth=auth, headers=headers, timeout=10)
     answer.raise_for_status()
     return str(answer.json()["key"])
+
+
+def _issue(at: Mapping[str, str], *, cloud: bool) -> str:
+    """A new issue's key."""
+    auth = (at["email"], at["token"]) if cloud else None
+    headers = {} if cloud else {"Authorization": f"Bearer {at['token']}"}
+    fields = {"project": {"key": "PAY"}, "summary": "Checkpoints", "issuetype": {"name": "Task"}}
+    url = f"{at['base_url']}/rest/api/{3 if cloud else 2}/issue"
+    answer = requests.post(url, json={"fields": fields}, auth=auth, headers=headers, timeout=10)
+    answer.raise_for_status()
+    return str(answer.json()["key"])
+
+
+def _log_in_by_approle(sandbox: SandboxClient) -> None:
+    """As onboard itself does where it is given a role and a secret id."""
+    root = hvac.Client(url=sandbox.vault["addr"], token=sandbox.vault["root_token"])
+    root.sys.enable_auth_method("approle")
+    root.auth.approle.create_or_update_approle("onboard", token_policies=["onboard-reader"])
+    role = root.auth.approle.read_role_id("onboard")["data"]["role_id"]
+    secret = root.auth.approle.generate_secret_id("onboard")["data"]["secret_id"]
+    assert vault_login(sandbox.vault["addr"], role, SecretStr(secret), None).get_secret_value()
 
 
 def _as_person(sandbox: SandboxClient, person: str, verb: str, path: str, body: Mapping[str, Any] | None) -> None:
