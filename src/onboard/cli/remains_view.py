@@ -20,6 +20,12 @@ Names = Callable[[str], str]
 
 #: How many different things that were done on one system are named.
 NAMED = 6
+#: Kinds that are told by the name of their route.
+_KINDS = {
+    "token": "fine-grained tokens",
+    "token-request": "requests for fine-grained tokens",
+    "credential": "credentials for single sign-on",
+}
 _PAST = {"leave": "left", "end": "ended", "take": "took", "write": "wrote", "deny": "denied", "put": "put"}
 _PAST |= {"give": "gave", "withdraw": "withdrew"}
 
@@ -85,6 +91,8 @@ def show_remains(
         table(_blind(remains), indent=4)
     for task in tally.closed:
         prose(f"Task {task.id} closed by re-reading: {task.what}")
+    if tally.open:
+        say()
     show_tasks(tally.open, register, names, report.plan.at)
 
 
@@ -122,7 +130,7 @@ def _blind(remains: Remains) -> Iterator[tuple[str, str]]:
     """Of each system the kinds of access without a known end, in one line."""
     by_system: dict[str, list[str]] = {}
     for blind in remains.blind:
-        by_system.setdefault(blind.system, []).append(blind.what)
+        by_system.setdefault(blind.system, []).append(_KINDS.get(blind.what, blind.what))
     for system, kinds in by_system.items():
         yield system, ", ".join(kinds)
 
@@ -138,7 +146,7 @@ def _left(remains: Remains, names: Names) -> Iterator[tuple[str, str, str]]:
         for route, why in left.residue.unknown:
             yield "?", left.account.system, f"{whose}{route} could not be read: {why}"
     for taken in remains.taken:
-        if taken.failure:
+        if taken.failure and taken in remains.kept:
             what = f"{taken.holding.resource.type} {taken.holding.resource.name}"
             yield "!", taken.account.system, f"{what} can't be taken away: {taken.failure}"
 
@@ -150,9 +158,7 @@ def show_tasks(tasks: Iterable[Task], register: Register, names: Names, now: dat
     """Each task: what is to be done, by whom and until when, and what shows it."""
     known = [task.id for task in register.tasks()]
     rows = [(short(task.id, known), task.system, _lines(task, names, now)) for task in tasks]
-    if rows:
-        say()
-        table(rows, ("task", "system", "by hand"))
+    table(rows, ("task", "system", "by hand") if rows else ())
 
 
 def _lines(task: Task, names: Names, now: datetime) -> str:

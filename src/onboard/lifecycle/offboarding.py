@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from onboard.connectors.base import Writer
+from onboard.connectors.pacing import urgent
 from onboard.engine.parallel import attempts, each
 from onboard.engine.perform import container
 from onboard.engine.settle import WHOLE_ACCOUNT
@@ -177,7 +178,9 @@ def _pull(services: Services, account: Account, actor: Actor, writers: Mapping[s
     intent = note(services, records.intended(LEVERS, change), actor)
     try:
         hold = partial(container, ledger=services.ledger, worker=owner_here(), wait=PATIENCE)
-        lever, result = replace(lever, receipts=tuple(writers[account.system].cut_off(account, hold))), Result.DONE
+        with urgent():
+            receipts = tuple(writers[account.system].cut_off(account, hold))
+        lever, result = replace(lever, receipts=receipts), Result.DONE
     except SystemFailed as error:
         lever = replace(lever, failure=error.reason)
         result = Result.UNCERTAIN if error.uncertain else Result.FAILED

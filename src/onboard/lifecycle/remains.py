@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from onboard.connectors.base import OWN_ACCOUNT, Residue, Unverifiable, Writer
+from onboard.connectors.pacing import urgent
 from onboard.engine.diff import Sight, Subject
 from onboard.engine.parallel import each
 from onboard.errors import SystemFailed, SystemRefused
@@ -20,6 +21,8 @@ from onboard.wiring import Services
 FEW = 3
 #: Under what name the journal keeps what was taken besides the plan.
 DIGEST = "left-over"
+#: What the rest of an account hangs on: where it is there to be taken, it is enough.
+_WHOLE = frozenset({"workspace", "account"})
 #: Where a cut-off ends the account itself, so that one that still lives stands out.
 _ENDED = {Kind.SLACK: AccountState.GONE, Kind.VAULT: AccountState.SUSPENDED}
 
@@ -38,6 +41,11 @@ class Left:
         held = [holding for holding in self.residue.remaining if holding.via != OWN_ACCOUNT]
         direct = tuple(holding for holding in held if holding.via == "direct")
         return direct or tuple(held)
+
+    @property
+    def roots(self) -> tuple[Holding, ...]:
+        """Of these what all the rest hangs on, the account itself, where that is among them."""
+        return tuple(holding for holding in self.remaining if holding.resource.type in _WHOLE) or self.remaining
 
     @property
     def gone(self) -> int:
@@ -94,17 +102,20 @@ class Remains:
         return tuple((left, route, why) for left in self.accounts for route, why in left.residue.unknown)
 
     @property
+    def kept(self) -> tuple[Taken, ...]:
+        """What was to be taken, and the system still shows."""
+        still = {(left.account.id, holding.resource) for left in self.accounts for holding in left.remaining}
+        return tuple(taken for taken in self.taken if (taken.account.id, taken.holding.resource) in still)
+
+    @property
     def failed(self) -> tuple[Taken, ...]:
         """What another try might take away."""
-        still = {(left.account.id, holding.resource) for left in self.accounts for holding in left.remaining}
-        tried = [t for t in self.taken if t.failure and not t.refused]
-        return tuple(t for t in tried if (t.account.id, t.holding.resource) in still)
+        return tuple(taken for taken in self.kept if taken.failure and not taken.refused)
 
     @property
     def lingering(self) -> tuple[Taken, ...]:
         """What the system said was taken, and still shows."""
-        still = {(left.account.id, holding.resource) for left in self.accounts for holding in left.remaining}
-        return tuple(t for t in self.taken if not t.failure and (t.account.id, t.holding.resource) in still)
+        return tuple(taken for taken in self.kept if not taken.failure)
 
     @property
     def blind(self) -> tuple[Blind, ...]:
@@ -235,7 +246,7 @@ def _take(
         (left, holding)
         for left in lefts
         if register.assignments(left.person) and not protected_by(services, left.account)
-        for holding in left.remaining
+        for holding in left.roots
         if holding.via == "direct" and _unplanned(sight, holding)
     ]
     if not todo:
@@ -257,7 +268,8 @@ def _end(services: Services, writers: Mapping[str, Writer], left: Left, holding:
     intent = note(services, records.intended(DIGEST, change), actor)
     receipt, taken, result = None, Taken(account, holding), Result.DONE
     try:
-        receipt = writers[account.system].revoke(account, resource, holding.level)
+        with urgent():
+            receipt = writers[account.system].revoke(account, resource, holding.level)
     except SystemFailed as error:
         taken = Taken(account, holding, error.reason, isinstance(error, SystemRefused))
         result = Result.UNCERTAIN if error.uncertain else Result.FAILED

@@ -23,7 +23,7 @@ _WORDS = {
     "connect-invitation": "withdraw the connect-invitation {name} to share a channel",
     "session": "end the session {name}",
     "jwt-role": "take the person out of the jwt-role {name}, whose claims let them log in",
-    "login": "delete the login {name} ({level})",
+    "login": "end the log-in by {name}: disable the entity, or delete the user where there is none",
 }
 #: How the task begins that stands for everything left on a system where a lever failed.
 _FAILED = "end whatever the account still has there"
@@ -128,7 +128,7 @@ def _require_other(register: Register, task: Task, actor: Actor) -> None:
 def _require_gone(services: Services, register: Register, task: Task) -> None:
     """Raises Refused where a new reading still shows what a task is about. What can't be read rests on the evidence."""
     lefts = read_again(services, subject_of(services, register, task.person), task.system)
-    shown = [h for left in lefts for h in left.remaining if task.what.startswith(_FAILED) or _taking(h) == task.what]
+    shown = [h for left in lefts for h in left.roots if task.what.startswith(_FAILED) or in_words(h) == task.what]
     if shown:
         what = ", ".join(sorted({f"{holding.resource.type} {holding.resource.name}" for holding in shown}))
         raise Refused(
@@ -150,7 +150,7 @@ def _chores(register: Register, remains: Remains, failed: Collection[str]) -> It
             what = f"{_FAILED}, or cut the person off again: a lever failed"
             yield Chore(person, system, what, _SHOWN, cause.entry, readable=True)
         else:
-            for what in dict.fromkeys(map(_taking, left.remaining)):
+            for what in dict.fromkeys(map(in_words, left.roots)):
                 yield Chore(person, system, what, _SHOWN, cause.entry, readable=True)
         given = register.last_given(person, system)
         for blind in left.residue.unverifiable if given is not None else ():
@@ -160,12 +160,13 @@ def _chores(register: Register, remains: Remains, failed: Collection[str]) -> It
                 yield Chore(person, system, blind.by_hand, _TOLD, given or 0, readable=False)
 
 
-def _taking(holding: Holding) -> str:
+def in_words(holding: Holding) -> str:
     """What is to be done about a holding, in words, none of which looks like an e-mail address."""
     resource = holding.resource
     words = _WORDS.get(resource.type, "take away the {type} {name} ({level})")
     text = words.format(type=resource.type, name=resource.name, level=holding.level)
-    route = "" if holding.via == "direct" else f", which comes by {holding.via}"
+    told = holding.via == "direct" or resource.type in _WORDS
+    route = "" if told else f", which comes by {holding.via}"
     return " ".join("(struck)" if "@" in word else word for word in f"{text}{route}".split())
 
 
@@ -187,8 +188,9 @@ def _opened(services: Services, register: Register, chores: Iterable[Chore], act
 
 def _sponsor(register: Register, person: str) -> str | None:
     """Who answers for a person's engagement and is still here: its sponsor, else its product owner or company lead."""
-    for assignment in reversed(register.assignments(person)):
-        engagement = register.engagements[assignment.engagement]
+    assigned = [register.engagements[assignment.engagement] for assignment in reversed(register.assignments(person))]
+    led = [engagement for engagement in register.engagements.values() if engagement.vendor_lead == person]
+    for engagement in (*assigned, *led):
         for someone in (engagement.sponsor, engagement.product_owner, engagement.company_lead):
             if someone != person and register.left(someone) is None:
                 return someone
