@@ -39,6 +39,13 @@ TEMPLATE = """\
 # [tasks]
 # due_days = 2
 
+# The mail server that one-time codes are sent by (onboard person confirm). Without it they are shown to whoever asks.
+# [mail]                        # ONBOARD_MAIL__PASSWORD
+# host = "mail.acme.example"
+# sender = "onboard@acme.example"
+# username = "onboard"
+# tls = "starttls"              # or "implicit"
+
 # A system's protected accounts, by handle or id, are never changed: owners, emergency accounts, onboard's own.
 
 # [systems.github]              # ONBOARD_GITHUB__TOKEN, ONBOARD_GITHUB__READ_TOKEN
