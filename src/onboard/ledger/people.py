@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,10 +16,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cryptography.fernet import Fernet
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from onboard.errors import BadInput, Problem
 from onboard.ledger.database import Database
+from onboard.ledger.sealed import seal, unknown, unseal
 from onboard.ledger.tables import ledger_keys, person_data, person_index, person_keys
 
 PROFILE = "profile"
@@ -82,13 +82,13 @@ class People:
         if connection.scalar(select(person_keys.c.person).where(person_keys.c.person == person)):
             return [f"{person} is entered already; change it instead."]
         connection.execute(insert(person_keys).values(person=person, key=Fernet.generate_key()))
-        self._write(connection, person, PROFILE, _profile_json(profile))
+        seal(connection, person, PROFILE, _profile_json(profile))
         return [*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))]
 
     def update(self, person: str, profile: Profile) -> None:
         """Replace what is known of a person. Raises BadInput as `add_all`."""
         with self._database.writing() as connection:
-            self._write(connection, person, PROFILE, _profile_json(profile))
+            seal(connection, person, PROFILE, _profile_json(profile))
             mine = (person_index.c.person == person) & (person_index.c.purpose == PROFILE)
             connection.execute(delete(person_index).where(mine))
             _raise([*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))])
@@ -96,14 +96,14 @@ class People:
     def get(self, person: str) -> Profile:
         """Who a person is."""
         with self._database.reading() as connection:
-            for _, _, data in _read(connection, (person_data.c.purpose == PROFILE) & (person_data.c.person == person)):
+            for _, _, data in unseal(connection, (person_data.c.purpose == PROFILE) & (person_data.c.person == person)):
                 return _profile_of(data)
-        raise _unknown(person)
+        raise unknown(person)
 
     def all(self) -> dict[str, Profile]:
         """Everybody, by person id."""
         with self._database.reading() as connection:
-            rows = _read(connection, person_data.c.purpose == PROFILE)
+            rows = unseal(connection, person_data.c.purpose == PROFILE)
             return {person: _profile_of(data) for person, _, data in rows}
 
     def find(self, text: str, among: Iterable[str] | None = None) -> list[str]:
@@ -132,17 +132,17 @@ class People:
         """
         purpose = f"account:{account}"
         with self._database.writing() as connection:
-            for owner, _, data in _read(connection, person_data.c.purpose == purpose):
+            for owner, _, data in unseal(connection, person_data.c.purpose == purpose):
                 _same(account, Identity(owner, **data), Identity(person, system, external_id, handle))
                 external_id = external_id or data["external_id"]
-            self._write(connection, person, purpose, {"system": system, "external_id": external_id, "handle": handle})
+            seal(connection, person, purpose, {"system": system, "external_id": external_id, "handle": handle})
             claims = [("external id", system, external_id)] if external_id else []
             _raise(self._claim(connection, person, purpose, claims))
 
     def account(self, account: str) -> Identity:
         """What an account id stands for."""
         with self._database.reading() as connection:
-            for person, _, data in _read(connection, person_data.c.purpose == f"account:{account}"):
+            for person, _, data in unseal(connection, person_data.c.purpose == f"account:{account}"):
                 return Identity(person, **data)
         raise BadInput.one(f"No account is kept under {account}; either it was never bound, or its person was erased.")
 
@@ -150,7 +150,7 @@ class People:
         """A person's accounts, by account id."""
         mine = (person_data.c.person == person) & person_data.c.purpose.startswith("account:")
         with self._database.reading() as connection:
-            rows = list(_read(connection, mine))
+            rows = list(unseal(connection, mine))
         return {purpose.removeprefix("account:"): Identity(owner, **data) for owner, purpose, data in rows}
 
     def account_by_external(self, system: str, external_id: str) -> str | None:
@@ -164,20 +164,20 @@ class People:
         """Keep free text about a person, such as a justification. Returns the id by which the journal may name it."""
         note = f"n-{secrets.token_hex(16)}"
         with self._database.writing() as connection:
-            self._write(connection, person, f"note:{note}", {"text": text})
+            seal(connection, person, f"note:{note}", {"text": text})
         return note
 
     def text_of(self, note: str) -> str:
         """The text of a note. Raises BadInput where there is none, or its person was erased."""
         with self._database.reading() as connection:
-            for _, _, data in _read(connection, person_data.c.purpose == f"note:{note}"):
+            for _, _, data in unseal(connection, person_data.c.purpose == f"note:{note}"):
                 return str(data["text"])
         raise BadInput.one(f"No text is kept under {note}; its person may have been erased.")
 
     def kept(self, person: str) -> dict[str, dict[str, Any]]:
         """Everything that is kept under a person's key, in clear, by purpose: profile, `account:…`, `note:…`, codes."""
         with self._database.reading() as connection:
-            return {purpose: data for _, purpose, data in _read(connection, person_data.c.person == person)}
+            return {purpose: data for _, purpose, data in unseal(connection, person_data.c.person == person)}
 
     def knows(self, person: str) -> bool:
         """Whether anything is kept of a person, be it only their key."""
@@ -206,15 +206,6 @@ class People:
                 connection.execute(delete(table).where(table.c.person == person))
         self._database.scrub(*(table.name for table in _OF_PEOPLE))
 
-    def _write(self, connection: Connection, person: str, purpose: str, data: Mapping[str, Any]) -> None:
-        key = connection.scalar(select(person_keys.c.key).where(person_keys.c.person == person))
-        if key is None:
-            raise _unknown(person)
-        ciphertext = Fernet(key).encrypt(json.dumps(dict(data)).encode())
-        mine = (person_data.c.person == person) & (person_data.c.purpose == purpose)
-        if connection.execute(update(person_data).where(mine).values(ciphertext=ciphertext)).rowcount == 0:
-            connection.execute(insert(person_data).values(person=person, purpose=purpose, ciphertext=ciphertext))
-
     def _claim(
         self, connection: Connection, person: str, purpose: str, claims: Iterable[tuple[str, str, str]]
     ) -> Iterator[str]:
@@ -231,14 +222,6 @@ class People:
     def _fingerprint(self, what: str, system: str, value: str) -> str:
         text = value if what == "external id" else value.casefold()
         return hmac.new(self._index_key, f"{what}\0{system}\0{text}".encode(), hashlib.sha256).hexdigest()
-
-
-def _read(connection: Connection, condition: ColumnElement[bool]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Person, purpose and decrypted content of the rows that fit."""
-    joined = person_data.join(person_keys, person_keys.c.person == person_data.c.person)
-    rows = select(person_data.c.person, person_data.c.purpose, person_data.c.ciphertext, person_keys.c.key)
-    for row in connection.execute(rows.select_from(joined).where(condition)).all():
-        yield row.person, row.purpose, json.loads(Fernet(row.key).decrypt(row.ciphertext))
 
 
 def _index_key(database: Database) -> bytes:
@@ -289,10 +272,6 @@ def _same(account: str, kept: Identity, new: Identity) -> None:
         raise BadInput.one(
             f"{account} has another immutable id on {kept.system}; that never changes: bind a new account."
         )
-
-
-def _unknown(person: str) -> BadInput:
-    return BadInput.one(f"Nothing is known of {person}: nobody was entered under that id, or they were erased.")
 
 
 def _raise(messages: Iterable[str]) -> None:
