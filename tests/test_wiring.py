@@ -13,6 +13,7 @@ import pytest
 from onboard import wiring
 from onboard.connectors.base import Scope
 from onboard.errors import BadInput, SystemRefused
+from onboard.ledger import Ledger
 from onboard.model import Account, Resource
 from onboard.sandbox.client import SandboxClient
 from onboard.settings import Settings
@@ -166,3 +167,16 @@ def test_at_the_vendors_own_address_their_limits_hold_and_elsewhere_only_those_t
 
     assert (cloud["content"].amount, cloud["invitations"].amount) == (80, 500)
     assert (own["github"]["content"].amount, own["github"]["invitations"].amount) == (None, 500)
+
+
+def test_what_was_seen_to_hold_nothing_is_known_to_the_next_process(sandbox: SandboxClient, tmp_path: Path) -> None:
+    settings = load(sandbox.env, tmp_path)
+    ledger = Ledger.begin(settings.ledger_url.get_secret_value(), clock)
+    wiring.readers(settings, clock, ledger=ledger)["github"].read(Scope(None))
+
+    again = wiring.readers(settings, clock, ledger=ledger)["github"].read(Scope(None, fresh=frozenset({DOCS})))
+
+    older = {resource.name for resource, reading in again.readings.items() if reading.at is not None}
+    assert DOCS.name not in older
+    assert len(older) >= 3
+    ledger.close()

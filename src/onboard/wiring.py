@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from onboard.connectors.mail import Mailer
     from onboard.engine.budget import Budget
     from onboard.ledger import Ledger
+    from onboard.ledger.readings import Readings
     from onboard.policy.catalogue import Policy
 
 Clock = Callable[[], datetime]
@@ -109,7 +110,7 @@ def build(settings: Settings, clock: Clock, say: Say) -> Services:
     limits(settings)
     ledger, policy = open_ledger(settings, clock), load_policy(settings)
     shared = budgets(settings, ledger, clock, say)
-    return Services(settings, ledger, policy, readers(settings, clock, shared), clock, shared)
+    return Services(settings, ledger, policy, readers(settings, clock, shared, ledger), clock, shared)
 
 
 def limits(settings: Settings) -> dict[str, dict[str, Limit]]:
@@ -180,12 +181,14 @@ def starter_policies() -> Path:
     return packaged if packaged.is_dir() else package.parents[1] / "policies"
 
 
-def readers(settings: Settings, clock: Clock, budgets: Mapping[str, Budget] | None = None) -> dict[str, Reader]:
+def readers(
+    settings: Settings, clock: Clock, budgets: Mapping[str, Budget] | None = None, ledger: Ledger | None = None
+) -> dict[str, Reader]:
     """The reader of every system; where one can't be built, one by which everything is unknown.
 
-    Without budgets nobody counts what is called.
+    Without budgets nobody counts what is called; without a ledger each process finds out anew what it may read in turn.
     """
-    purse = Purse(settings, clock, "reading", budgets)
+    purse = Purse(settings, clock, "reading", budgets, ledger)
     return {name: _or(UnavailableReader, _reader, name, system, purse) for name, system in settings.systems.items()}
 
 
@@ -199,18 +202,30 @@ class Purse:
     """Opens secrets for one purpose, logging in to Vault at most once: an AppRole's secret id may be single-use."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, purpose: Purpose, budgets: Mapping[str, Budget] | None = None
+        self,
+        settings: Settings,
+        clock: Clock,
+        purpose: Purpose,
+        budgets: Mapping[str, Budget] | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.clock = clock
         self.purpose: Purpose = purpose
         self._settings = settings
         self._budgets = budgets or {}
+        self._ledger = ledger
         self._tokens: dict[str, SecretStr] = {}
 
     def pace(self, name: str) -> Pace:
         """What clients of that system ask before each call."""
         budget = self._budgets.get(name)
         return budget.paced(self.purpose) if budget else UNPACED
+
+    def memory(self, name: str) -> Readings | None:
+        """Where it is kept what of that system was read when; None for in this process only."""
+        from onboard.ledger.readings import Readings
+
+        return Readings(self._ledger.database, name) if self._ledger else None
 
     def open(self, secret: SecretStr | None) -> SecretStr:
         """The secret itself, fetched from Vault where it is a reference. Raises SystemFailed, Refused, BadInput."""
@@ -261,7 +276,8 @@ def _reader(name: str, system: SystemSettings, purse: Purse) -> Reader:
         case GitHubSettings():
             from onboard.connectors.github import GitHubReader
 
-            return GitHubReader(name, system.base_url, system.org, _github_credential(system, purse), clock, pace)
+            credential = _github_credential(system, purse)
+            return GitHubReader(name, system.base_url, system.org, credential, clock, pace, purse.memory(name))
         case JiraSettings():
             from onboard.connectors.jira import JiraReader
 

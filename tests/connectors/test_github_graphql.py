@@ -11,8 +11,9 @@ from onboard.connectors.base import Scope
 from onboard.connectors.github import GitHubReader
 from onboard.connectors.github_client import GitHubClient
 from onboard.connectors.github_graphql import GitHubGraph
+from onboard.connectors.github_rotation import Process
 from onboard.errors import SystemFailed
-from onboard.model import Observation, Resource
+from onboard.model import Observation, Reading, Resource
 from onboard.sandbox.client import SandboxClient
 from tests.connectors.github_support import REPO, a_reader, a_writer, answer, bound, now, on, vendor
 from tests.connectors.github_world import demo
@@ -183,6 +184,23 @@ def test_what_costs_a_request_for_each_repository_is_read_in_turn_and_carries_it
     assert len(older) >= 40 - 3
     assert all(first.at - timedelta(minutes=1) < at < second.at for at in older)
     assert second.complete
+
+
+def test_what_holds_something_is_read_every_time_whoever_remembers(sandbox: SandboxClient) -> None:
+    sandbox.reset(demo(repos=[{"name": f"r{n:02}"} for n in range(40)]))
+    memory, r05 = Process(), Resource("github", "repo", "acme/r05")
+    a_writer(sandbox).grant(bound("90001"), r05, "push")
+    github = sandbox.github
+
+    def read() -> Reading:
+        reader = GitHubReader("github", github["base_url"], "acme", github["read_token"], now, memory=memory)
+        return reader.read(Scope(None, fresh=frozenset())).of(r05)
+
+    first, second = read(), read()
+
+    assert [h.handle for h in first.holdings] == [h.handle for h in second.holdings] == ["marta-nw"]
+    assert second.at is None
+    assert "r05" not in memory.known()
 
 
 def test_without_saying_what_must_be_fresh_everything_is(sandbox: SandboxClient) -> None:

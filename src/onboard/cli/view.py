@@ -208,6 +208,13 @@ def show_review(found: Review, register: Register, names: Names) -> None:
     if found.unknown:
         say()
         table([("?", resource, f"could not be read: {reason}") for resource, reason in found.unknown])
+    if found.older:
+        say()
+        oldest = min(at for _, at in found.older)
+        say(
+            f"  {count(len(found.older), 'repository', 'repositories')} that no policy names had no invitation and no "
+            f"deploy key when last asked, since {moment(oldest)}; they are asked in turn."
+        )
     if found.findings:
         next_step(_towards(found.findings[0], register))
     elif found.unknown:

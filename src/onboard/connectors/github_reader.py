@@ -18,7 +18,7 @@ from onboard.connectors.github_holdings import Names
 from onboard.connectors.github_observed import Observed, Told
 from onboard.connectors.github_parts import everything, name_of, some
 from onboard.connectors.github_residue import residue
-from onboard.connectors.github_rotation import Rotation
+from onboard.connectors.github_rotation import Memory, Process
 from onboard.connectors.github_routes import ROUTES
 from onboard.connectors.github_sweep import Part, Sweep
 from onboard.connectors.http import MALFORMED, malformed
@@ -59,10 +59,11 @@ class GitHubReader:
         credential: AppInstallation | SecretStr | str,
         clock: Callable[[], datetime],
         pace: Pace = UNPACED,
+        memory: Memory | None = None,
     ) -> None:
         self.system = system
         self._client = GitHubClient(system, base_url, org, credential, clock, pace)
-        self._rotation = Rotation()
+        self._memory = memory or Process()
 
     def read(self, scope: Scope) -> Observation:
         """Read the resources in scope that are this system's; with None everything, by every route.
@@ -111,7 +112,7 @@ class GitHubReader:
 
     def _told(self, scope: Scope, at: datetime) -> tuple[Told, Part[Names]]:
         fresh = None if scope.fresh is None else {name_of(r) for r in _of(self.system, scope.fresh)}
-        sweep = Sweep(self._client, self._rotation, fresh)
+        sweep = Sweep(self._client, self._memory, fresh)
         if scope.resources is None:
             told = everything(sweep, at)
         else:

@@ -13,7 +13,7 @@ from onboard.connectors.github_client import GitHubClient
 from onboard.connectors.github_graphql import GitHubGraph
 from onboard.connectors.github_holdings import Names
 from onboard.connectors.github_rest import GitHubRest
-from onboard.connectors.github_rotation import Rotation
+from onboard.connectors.github_rotation import Process
 from onboard.connectors.github_routes import BLOCKED, ROUTES, GitHubRoutes
 from onboard.connectors.github_sweep import Sweep
 from onboard.connectors.github_told import Listed, Repo
@@ -88,7 +88,7 @@ class _Look:
         self._rest = GitHubRest(client)
         self._routes = GitHubRoutes(client)
         self._lacking: set[str] = set()
-        self._sweep = Sweep(client, Rotation(), None)
+        self._sweep = Sweep(client, Process(), None)
         self._names = Names(client.system, client.org, {login: external_id} if login else {})
 
     def routes(self, login: str) -> dict[str, Route]:

@@ -12,7 +12,7 @@ from onboard.connectors.github_client import GitHubClient
 from onboard.connectors.github_graphql import GitHubGraph
 from onboard.connectors.github_holdings import Names
 from onboard.connectors.github_rest import GitHubRest
-from onboard.connectors.github_rotation import Rotation
+from onboard.connectors.github_rotation import Memory, due, is_empty
 from onboard.connectors.github_routes import GitHubRoutes, Line
 from onboard.connectors.github_told import Listed, Person, Repo, Team
 from onboard.connectors.http import MALFORMED, Rejected, Unreachable, malformed, side_by_side
@@ -45,12 +45,12 @@ class Invitations:
 class Sweep:
     """Asks GitHub's two APIs: GraphQL first, and REST for each part that it doesn't bring. Lives for one reading."""
 
-    def __init__(self, client: GitHubClient, rotation: Rotation, fresh: Collection[str] | None) -> None:
+    def __init__(self, client: GitHubClient, memory: Memory, fresh: Collection[str] | None) -> None:
         self._client = client
         self._graph = GitHubGraph(client)
         self._rest = GitHubRest(client)
         self._routes = GitHubRoutes(client)
-        self._rotation = rotation
+        self._memory = memory
         self._fresh = fresh
         self._graph_failed = False
         self._ids: dict[str, str | None] = {}
@@ -90,10 +90,16 @@ class Sweep:
     def listed(self, repos: Iterable[Repo]) -> dict[str, Listed]:
         """What only REST lists of these repositories: now where it is due, else as it was remembered."""
         by_name = {repo.name: repo for repo in repos}
-        due = sorted(self._rotation.due(by_name, self._fresh, self._client.clock()))
-        read = side_by_side(lambda name: self._rest.listed(name, keys=by_name[name].keys != 0), due)
-        now = {name: self._rotation.keep(name, listed) for name, listed in zip(due, read, strict=True)}
-        return {name: now.get(name) or self._rotation.recall(name) for name in by_name}
+        known = {} if self._fresh is None else self._memory.known()
+        keyless = [name for name, repo in by_name.items() if not repo.keys]
+        known = {name: known[name] for name in keyless if name in known}
+        wanted = by_name if self._fresh is None else self._fresh
+        names = sorted(due(known, by_name, wanted, self._client.clock()))
+        read = side_by_side(lambda name: self._rest.listed(name, keys=by_name[name].keys != 0), names)
+        now = dict(zip(names, read, strict=True))
+        empty = {name: listed.at for name, listed in now.items() if is_empty(listed)}
+        self._memory.note(empty, now.keys() - empty.keys())
+        return {name: now.get(name) or Listed(known[name]) for name in by_name}
 
     def levels(self, team: Team) -> Part[dict[str, str]]:
         """The level that each account invited to a team will get, by login."""

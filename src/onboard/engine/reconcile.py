@@ -63,9 +63,10 @@ def propose(
     limits: Limits,
     protected: Callable[[Account], bool],
     now: datetime,
+    in_turn: bool = False,
 ) -> Plan:
-    """Read every system once, compare with what policy wants. Nothing here can write."""
-    observed = observe(subjects, rules=rules, owned=owned, readers=readers)
+    """Read every system once (`in_turn` as `observe` says), compare with what policy wants. Nothing here can write."""
+    observed = observe(subjects, rules=rules, owned=owned, readers=readers, in_turn=in_turn)
     sight = Sight(observed)
     people = [subject.person for subject in subjects]
     wanted = rules.desired(people)
@@ -107,15 +108,18 @@ def _by_person(
 
 
 def observe(
-    subjects: Sequence[Subject], *, rules: Rules, owned: Owned, readers: Mapping[str, Reader]
+    subjects: Sequence[Subject], *, rules: Rules, owned: Owned, readers: Mapping[str, Reader], in_turn: bool = False
 ) -> dict[str, Observation]:
-    """Read the systems side by side: everything where somebody leaves, else what policy or the ledger names."""
+    """Read the systems side by side: everything where somebody leaves, else what policy or the ledger names.
+
+    With `in_turn`, what costs a request each is read anew only where policy or the ledger names it (see base.Scope).
+    """
     everything = any(subject.leaving for subject in subjects)
     named = rules.resources | {resource for _, _, resource in owned}
 
     def read(system: str) -> Observation:
         resources = frozenset(resource for resource in named if resource.system == system)
-        return readers[system].read(Scope(None if everything else resources))
+        return readers[system].read(Scope(None if everything else resources, fresh=resources if in_turn else None))
 
     return {observation.system: observation for observation in each(read, sorted(readers))}
 

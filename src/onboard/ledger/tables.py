@@ -75,6 +75,16 @@ budgets = Table(
     Column("urgent", BigInteger, nullable=False),
 )
 
+#: What was seen to hold nothing that has to be read one by one, and when, so that it isn't read every time: names of
+#: repositories, nothing about people. Times are in microseconds since 1970.
+readings = Table(
+    "readings",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
 bundles = Table(
     "bundles",
     metadata,

@@ -18,7 +18,8 @@ def correct(services: Services, actor: Actor) -> Report | None:
     """
     register = register_of(services)
     everybody = sorted(person for person in register.people if register.assignments(person))
-    found = look(services, register, [subject_of(services, register, person) for person in everybody])
+    subjects = [subject_of(services, register, person) for person in everybody]
+    found = look(services, register, subjects, in_turn=True)
     interrupted = {intent.change.person for intent in register.unresolved()} | unread(services)
     due = sorted({part.person for part in found.removals} | interrupted.intersection(everybody))
     return reconcile(services, due, actor) if due else None

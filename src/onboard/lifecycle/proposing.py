@@ -77,8 +77,11 @@ def _bind_on(services: Services, register: Register, actor: Actor, systems: froz
     return bind(services, register, person, actor, systems)
 
 
-def look(services: Services, register: Register, subjects: Sequence[Subject]) -> Plan:
-    """A plan for these people as things stand. Reads the systems; writes nothing anywhere."""
+def look(services: Services, register: Register, subjects: Sequence[Subject], *, in_turn: bool = False) -> Plan:
+    """A plan for these people as things stand. Reads the systems; writes nothing there.
+
+    `in_turn` is for looking at everybody again and again: see `engine.reconcile.observe`.
+    """
     return propose(
         subjects,
         rules=rules_of(services, register),
@@ -87,6 +90,7 @@ def look(services: Services, register: Register, subjects: Sequence[Subject]) ->
         limits=limits_of(services),
         protected=lambda account: protected_by(services, account),
         now=services.clock(),
+        in_turn=in_turn,
     )
 
 

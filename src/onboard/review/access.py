@@ -19,7 +19,10 @@ from onboard.wiring import Services
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What one review found, how it compares with the one before, and what couldn't be read (resource: reason)."""
+    """What one review found, how it compares with the one before, and what couldn't be read (resource: reason).
+
+    `older`: resources on which a part that costs a request each was seen to hold nothing, and when; it waits its turn.
+    """
 
     at: datetime
     people: int
@@ -29,6 +32,7 @@ class Review:
     still_open: int
     resolved: int
     unknown: tuple[tuple[str, str], ...]
+    older: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -40,7 +44,8 @@ def review(services: Services, actor: Actor) -> Review:
     """Review everybody's access on every resource of every system, having bound whom we know. Changes no system."""
     bind_everybody(services, actor)
     register = register_of(services)
-    observed = each(lambda system: services.readers[system].read(Scope(None)), sorted(services.readers))
+    scope = Scope(None, fresh=frozenset(services.policy.resources))
+    observed = each(lambda system: services.readers[system].read(scope), sorted(services.readers))
     findings = find(observed, books_of(services, register))
     keys = Counter(finding.key for finding in findings)
     before: Counter[str] = Counter(register.last_review)
@@ -55,6 +60,7 @@ def review(services: Services, actor: Actor) -> Review:
         still_open=(keys & before).total(),
         resolved=(before - keys).total(),
         unknown=tuple(_unknown(observed)),
+        older=tuple((str(r.resource), r.at) for o in observed for r in o.readings.values() if r.at is not None),
     )
 
 
