@@ -286,6 +286,14 @@ def test_a_cut_off_deactivates_the_account_so_that_it_holds_nothing(workspace: W
     assert workspace.held("ada") == set()
 
 
+def test_a_cut_off_of_an_account_that_slack_does_not_know_finds_it_gone(workspace: Workspace) -> None:
+    stranger = replace(workspace.account("marta"), external_id="U0NOBODY000")
+
+    for admin in (True, False):
+        writer = workspace.writing(workspace.sandbox.slack["bot_token"], admin=admin)
+        assert not any(receipt.changed for receipt in writer.cut_off(stranger))
+
+
 def test_a_cut_off_without_scim_leaves_every_channel_and_user_group(workspace: Workspace) -> None:
     workspace.writer.grant(workspace.account("marta"), ENGINEERS, "member")
 

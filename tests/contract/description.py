@@ -69,6 +69,13 @@ class Operation:
             for item in listed
         ]
 
+    def is_mounted_in(self, path: str) -> bool:
+        """Whether the path has an engine of this operation where it is mounted unless told otherwise."""
+        places = {item["name"]: item["schema"].get("default") for item in self.parameters if item["in"] == "path"}
+        mounts = {name: place for name, place in places.items() if place is not None}
+        steps = dict(zip(self.template.split("/"), path.split("/"), strict=False))
+        return bool(mounts) and all(steps.get(f"{{{name}}}") == place for name, place in mounts.items())
+
     @cached_property
     def query(self) -> dict[str, Mapping[str, Any]]:
         """Query parameters by name."""
@@ -133,7 +140,9 @@ class Description:
         if not path.startswith(self.prefix):
             return None
         local = path.removeprefix(self.prefix)
-        return next((op for pattern, op in self._routes if op.method == method and pattern.fullmatch(local)), None)
+        found = [op for pattern, op in self._routes if op.method == method and pattern.fullmatch(local)]
+        alike = [op for op in found if op.template.count("{") == found[0].template.count("{")]
+        return next((op for op in alike if op.is_mounted_in(local)), found[0] if found else None)
 
     def check(self, exchange: Exchange) -> Iterator[Finding]:
         """What the description doesn't allow in a request and its answer."""

@@ -18,6 +18,7 @@ Talk = Callable[[SandboxClient, Path], None]
 
 CONVERSATIONS: dict[str, tuple[list[str], Talk]] = {
     "github": (["github"], conversations.talk_to_github),
+    "github-app": (["github"], conversations.talk_to_github_as_an_app),
     "jira": (["jira"], partial(conversations.talk_to_jira, cloud=True)),
     "jira-data-center": (["jira-data-center"], partial(conversations.talk_to_jira, cloud=False)),
     "slack": (["slack", "scim"], conversations.talk_to_slack),
@@ -31,7 +32,9 @@ def test_requests_and_answers_are_those_that_the_vendor_describes(
 ) -> None:
     apis, talk = CONVERSATIONS[name]
 
-    said = recorded(partial(talk, sandbox, tmp_path), conversations.rich_github() if name == "github" else None)
+    said = recorded(
+        partial(talk, sandbox, tmp_path), conversations.rich_github() if name.startswith("github") else None
+    )
 
     assert said.keys() - {GRAPHQL} == set(apis)
     for api, exchanges in said.items():

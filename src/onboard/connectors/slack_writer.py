@@ -25,7 +25,7 @@ _FRESH = timedelta(seconds=60)
 _TYPES = ("channel", "usergroup")
 #: What can be taken away but is never given here.
 _ONLY_TAKEN = ("workspace", "connect-invitation")
-_GONE = frozenset({"user_already_deleted", "user_is_already_deleted", "user_not_found"})
+_GONE = frozenset({"user_already_deleted", "user_is_already_deleted", "user_not_found", "users_not_found"})
 _GUESTS = (AccountKind.GUEST, AccountKind.SINGLE_CHANNEL_GUEST)
 
 
@@ -153,8 +153,7 @@ class SlackWriter:
         except Unreachable:
             raise
         except SystemFailed as failure:
-            gone = isinstance(failure, SlackRefused) and failure.code == "user_not_found"
-            return [] if gone else list(self._slack.channels().values())
+            return [] if _says_gone(failure) else list(self._slack.channels().values())
 
     def _channel(self, name: str) -> Channel:
         now = self._clock()
@@ -241,7 +240,7 @@ class SlackWriter:
         try:
             return self._slack.user(user).state is AccountState.GONE
         except SystemFailed as failure:
-            return isinstance(failure, SlackRefused) and failure.code in _GONE
+            return _says_gone(failure)
 
     def _deactivate(self, user: str) -> Receipt:
         """By SCIM (Business+ and Enterprise); where that is refused, out of the workspace (admin.users.remove)."""
@@ -267,7 +266,7 @@ class SlackWriter:
             answer = self._admin.send(doing, lambda c: c.admin_users_remove(team_id=team, user_id=user))
             return self._done(answer, doing)
         except SlackRefused as refused:
-            if refused.code in _GONE:
+            if _says_gone(refused):
                 return self._already(refused.code)
             raise
 
@@ -299,7 +298,12 @@ class SlackWriter:
 
     def _end_sessions(self, admin: Slack, user: str) -> Receipt:
         doing = "end the sessions"
-        return self._done(admin.send(doing, lambda c: c.admin_users_session_reset(user_id=user)), doing)
+        try:
+            return self._done(admin.send(doing, lambda c: c.admin_users_session_reset(user_id=user)), doing)
+        except SlackRefused as refused:
+            if _says_gone(refused):
+                return self._already(refused.code)
+            raise
 
     def _user(self, account: Account, resource: Resource, level: str) -> str:
         if resource.type not in _TYPES or level != "member":
@@ -317,3 +321,8 @@ class SlackWriter:
 
     def _already(self, status: str) -> Receipt:
         return Receipt(status, self._clock(), changed=False)
+
+
+def _says_gone(failure: SystemFailed) -> bool:
+    """Whether Slack said that there is no such account, or no more."""
+    return isinstance(failure, SlackRefused) and failure.code in _GONE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 _AVATARS = "https://avatars.githubusercontent.com/u"
 _OF_A_USER = {
     "followers_url": "/followers",
@@ -63,12 +65,13 @@ _OF_A_REPO = {
 
 
 def of_user(base: str, login: str, id_: int) -> dict[str, str]:
-    """A user's, and an owner's, whoever it is."""
+    """A user's, an owner's or a bot's (`name[bot]`, quoted)."""
+    name = quote(login)
     return {
-        "url": f"{base}/users/{login}",
-        "html_url": f"https://github.com/{login}",
+        "url": f"{base}/users/{name}",
+        "html_url": f"https://github.com/{name}",
         "avatar_url": f"{_AVATARS}/{id_}",
-        **{name: f"{base}/users/{login}{rest}" for name, rest in _OF_A_USER.items()},
+        **{link: f"{base}/users/{name}{rest}" for link, rest in _OF_A_USER.items()},
     }
 
 

@@ -45,7 +45,10 @@ def user(call: Call, who: User) -> Json:
 
 
 def inviter(call: Call, id_: int) -> Json | None:
-    """Who sent an invitation; None once that account is deleted."""
+    """Who sent an invitation, the App (0) as its bot; None once that account is deleted."""
+    app = call.org.app
+    if app and not id_:
+        return user(call, User(id=0, login=f"app-{app.id}[bot]", name="App", email="")) | {"type": "Bot"}
     who = call.org.users.get(id_)
     return user(call, who) if who else None
 
