@@ -15,6 +15,7 @@ from onboard.lifecycle.erasure import retain
 from onboard.lifecycle.nightly import correct
 from onboard.model import Actor
 from onboard.review.access import Review, review
+from onboard.vouching import vouch
 from onboard.wiring import Services
 
 
@@ -24,7 +25,7 @@ def _name() -> str:
 
 @flow(name="access-review", flow_run_name=_name, retries=0, persist_result=False)
 def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
-    """Take away what time has ended, review everybody's access, keep the findings, forget what was kept long enough.
+    """Take away what time has ended, review everybody's access, keep the findings, forget what is due, sign the ledger.
 
     What couldn't be corrected doesn't keep the review from running: it says so in the end.
     """
@@ -33,30 +34,41 @@ def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
             corrected = _corrected(opened, actor(requested_by))
             found = review(opened, actor(requested_by))
             erased = len(retain(opened, actor(requested_by)))
+            signed = _signed(opened, actor(requested_by))
     except OnboardError as error:
         return ended(error.exit_code, str(error))
     counts = f"new {found.new} · still open {found.still_open} · resolved {found.resolved}"
     forgotten = f" · erased {erased}" if erased else ""
-    told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}{forgotten}"
+    told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}{forgotten} · {signed.told}"
     table("access-review", _lines(found), f"{found.at:%Y-%m-%d %H:%M} UTC · {told}")
-    return ended(5 if corrected.failed else found.exit_code, told)
+    return ended(5 if corrected.failed or signed.failed else found.exit_code, told)
 
 
 @dataclass(frozen=True)
-class _Corrected:
-    """How much was taken away, in words, and whether something of it failed."""
+class _Done:
+    """What came of a step, in words, and whether something of it failed."""
 
     told: str
     failed: bool = False
 
 
-def _corrected(opened: Services, by: Actor) -> _Corrected:
+def _corrected(opened: Services, by: Actor) -> _Done:
     try:
         report = correct(opened, by)
     except OnboardError as error:
-        return _Corrected(f"not corrected: {error}", failed=True)
+        return _Done(f"not corrected: {error}", failed=True)
     done = [o for o in report.removed if o.result is Result.DONE] if report else []
-    return _Corrected(f"corrected {len(done)}", failed=bool(report and report.failed))
+    return _Done(f"corrected {len(done)}", failed=bool(report and report.failed))
+
+
+def _signed(opened: Services, by: Actor) -> _Done:
+    """The last step, so that the checkpoint speaks for the others too. Who wasn't told, `ledger checkpoint` names."""
+    try:
+        taken = vouch(opened, by)
+    except OnboardError as error:
+        return _Done(f"not signed: {error}", failed=True)
+    missed = f", not told to {len(taken.failed)} of {len(taken.failed) + len(taken.told)}" if taken.failed else ""
+    return _Done(f"signed to entry {taken.checkpoint.size}{missed}", failed=bool(taken.failed))
 
 
 def _lines(found: Review) -> list[dict[str, str]]:

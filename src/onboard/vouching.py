@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from onboard.engine.budget import Budget
 
 FILE = "file:"
+#: From when on a checkpoint is old: the review that takes one runs every night.
+OLD = timedelta(days=2)
 
 
 def vouch(services: Services, actor: Actor) -> Taken:
@@ -52,6 +55,17 @@ def local_key(settings: Settings) -> Path:
         )
     ledger = Path(url.partition(":///")[2])
     return ledger.with_name(f"{ledger.stem}-checkpoints.pem")
+
+
+def doubts(settings: Settings, age: timedelta | None) -> Iterator[str]:
+    """What weakens the proof: an old checkpoint, a witness that lies where the ledger does. `age`: the last one's."""
+    if age and age > OLD:
+        yield "the last is old. Have the access review run every night, or run onboard ledger checkpoint."
+    url = settings.ledger_url.get_secret_value()
+    beside = Path(url.partition(":///")[2]).parent if url.startswith("sqlite") else None
+    for file in witness_files(settings):
+        if file.parent == beside:
+            yield f"{file} lies beside the ledger: whoever can change one can change both. Keep it elsewhere."
 
 
 def _signer(settings: Settings, writing: Purse, reading: Purse) -> Signer:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onboard.sandbox.client import SandboxClient
-from tests.cli.conftest import Onboard
+from tests.cli.conftest import Onboard, person
 from tests.connectors.github_support import app_key, installed
 from tests.connectors.github_world import demo
 
@@ -128,3 +129,19 @@ def test_as_a_github_app_it_shows_the_apps_rights_and_those_too_many_for_reading
     assert "what github can" in shown
     assert "BEGIN RSA" not in shown
     assert {e["token"] for e in sandbox.requests("github")} == {"app", "none", "write"}
+
+
+def test_doctor_says_when_the_ledger_was_last_signed_and_that_its_witness_is_too_near(
+    onboard: Onboard, begun: Path
+) -> None:
+    witness = {"ONBOARD_CHECKPOINTS__WITNESSES": "file:w.jsonl"}
+    person(onboard, "Marta")
+
+    before = onboard("doctor").stdout
+    assert not (begun / "onboard-checkpoints.pem").exists()
+    onboard("ledger", "checkpoint", env=witness)
+    after = onboard("doctor", env=witness).stdout
+
+    assert re.search(r"ok +checkpoints +local +none yet, no witness", before)
+    assert re.search(r"ok +checkpoints +local +the last 0 d 0 h ago, 1 witness", after)
+    assert "w.jsonl lies beside the ledger" in after

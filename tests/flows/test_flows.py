@@ -228,10 +228,10 @@ def test_offboarding_takes_everything_and_a_second_run_writes_nothing(prefect: P
 
     state = run("offboarding", company.marta)
 
-    assert (state.name, state.message) == ("Done", "6 revoked")
+    assert (state.name, state.message) == ("Waiting", "6 revoked · 1 to do by hand")
     assert company.sandbox.holdings("marta") == []
     mark = company.sandbox.requests()[-1]["n"]
-    assert run("offboarding", company.marta).name == "Done"
+    assert run("offboarding", company.marta).name == "Waiting"
     assert company.sandbox.writes(since=mark) == []
 
 
@@ -248,13 +248,29 @@ def test_the_review_ends_in_findings_and_names_nobody(prefect: Prefect, company:
     second = run("access-review")
 
     assert (first.name, first.is_completed()) == ("Findings", True)
-    assert re.match(r"corrected 0 · new \d+ · still open 0 · resolved 0 · unknown 0$", first.message)
+    counted = r"corrected 0 · new \d+ · still open 0 · resolved 0 · unknown 0 · signed to entry \d+$"
+    assert re.match(counted, first.message)
     assert second.message.startswith("corrected 0 · new 0 · still open")
     assert company.sandbox.writes() == []
     page = prefect.artifact("access-review")["data"]
     assert "a stranger" in page
     assert "github:org:acme" in page
     assert "octo-admin" not in page
+
+
+def test_a_witness_that_cannot_be_told_is_said_by_the_night_and_told_by_the_next(
+    prefect: Prefect, company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ONBOARD_CHECKPOINTS__WITNESSES", f"file:{tmp_path / 'share' / 'w.jsonl'}")
+
+    missed = run("access-review")
+    (tmp_path / "share").mkdir()
+    told = run("access-review")
+
+    assert missed.name == "SystemFailed"
+    assert re.search(r"signed to entry \d+, not told to 1 of 1$", missed.message)
+    assert (told.name, told.message.endswith("not told to 1 of 1")) == ("Findings", False)
+    assert len((tmp_path / "share" / "w.jsonl").read_text().splitlines()) == 1
 
 
 def test_prefect_is_told_no_name_address_handle_or_secret(prefect: Prefect, company: Company) -> None:

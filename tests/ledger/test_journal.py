@@ -169,3 +169,14 @@ def test_a_file_that_is_no_ledger_is_said_to_have_failed(tmp_path: Path, clock: 
 
     with pytest.raises(SystemFailed, match="ledger: the database answered: file is not a database"):
         Ledger.begin(f"sqlite:///{tmp_path / 'ledger.db'}", clock)
+
+
+def test_the_newest_of_a_kind_is_found_from_the_end(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "PAGE", 2)
+    told = [records.person_added(MARTA), records.applied("d1"), records.applied("d2"), *[records.refused("d")] * 4]
+    ledger.journal.append_many(told, actor=OPERATOR, at=START)
+
+    found = [ledger.journal.newest(kind) for kind in ("refused", "applied", "fact", "proposed")]
+
+    assert [entry.seq if entry else None for entry in found] == [7, 3, 1, None]
+    assert [entry.seq for entry in ledger.journal.entries(after=1, kinds={"applied"}, until=2)] == [2]

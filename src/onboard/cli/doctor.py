@@ -41,7 +41,9 @@ Rights = Annotated[
 def doctor(rights: Rights = False, as_json: Json = False) -> None:
     """Check systems, credentials, the ledger and the policies. Exit 5 if a system is down."""
     settings = context.settings()
-    checks = [*_systems(settings, capabilities=rights), _ledger(settings), _policy(settings)]
+    ledger = _ledger(settings)
+    signed = [_checkpoints(settings)] if ledger.well else []
+    checks = [*_systems(settings, capabilities=rights), ledger, *signed, _policy(settings)]
     if as_json:
         output.emit_json(checks)
     else:
@@ -123,6 +125,27 @@ def _ledger(settings: Settings) -> Check:
     except OnboardError as failure:
         return Check("ledger", "", well=False, found="can't be used", advice=(str(failure),), code=failure.exit_code)
     return Check("ledger", "", well=True, found=f"{output.count(head.seq, 'entry', 'entries')}, head {head.hash[:12]}")
+
+
+def _checkpoints(settings: Settings) -> Check:
+    """Whether how far the ledger goes is signed, since when, and whether anybody outside is told."""
+    from onboard import vouching
+
+    signer, witnesses = settings.checkpoints.signer, settings.checkpoints.witnesses
+    try:
+        with context.ledger() as ledger:
+            last = ledger.journal.newest("checkpoint")
+        if signer != "local" or vouching.local_key(settings).exists():
+            vouching.notary(settings, context.clock).signer.public_key()
+    except OnboardError as failure:
+        advice, code = (str(failure),), failure.exit_code
+        return Check("checkpoints", signer, well=False, found="can't be taken", advice=advice, code=code)
+    age = context.clock() - last.at if last else None
+    when = f"the last {age.days} d {age.seconds // 3600} h ago" if age else "none yet"
+    told = output.count(len(witnesses), "witness", "witnesses") if witnesses else "no witness"
+    return Check(
+        "checkpoints", signer, well=True, found=f"{when}, {told}", advice=tuple(vouching.doubts(settings, age))
+    )
 
 
 def _policy(settings: Settings) -> Check:

@@ -61,13 +61,18 @@ class Journal:
                 connection.execute(insert(journal), rows)
         return tuple(entries)
 
-    def entries(self, after: int = 0, kinds: Collection[str] | None = None) -> Iterator[Entry]:
-        """The entries after number `after`, in order; with `kinds`, only those. Each is checked to continue the last.
+    def entries(
+        self, after: int = 0, kinds: Collection[str] | None = None, until: int | None = None
+    ) -> Iterator[Entry]:
+        """The entries after number `after` (and up to `until`), in order; with `kinds`, only those.
 
+        Each that is passed is checked to continue the one before, whatever its kind.
         Raises Findings at the first that was changed, removed, inserted or moved: nothing may rest on what follows.
         """
         last, prev = after, self._hash_of(after)
         for row in self.rows(after):
+            if until is not None and row[0] > until:
+                return
             try:
                 link(last, prev, row)
                 entry = read(row[1], row[2], row[0])
@@ -82,6 +87,16 @@ class Journal:
         while rows := self._page(after):
             yield from rows
             after = rows[-1][0]
+
+    def newest(self, kind: str) -> Entry | None:
+        """The last entry of a kind, looked for from the end, or None. Raises as `entries` for what is read."""
+        until = self.head().seq
+        while until > 0:
+            after = max(0, until - PAGE)
+            if found := list(self.entries(after, {kind}, until)):
+                return found[-1]
+            until = after
+        return None
 
     def _hash_of(self, seq: int) -> str:
         with self._database.reading() as connection:
