@@ -242,6 +242,12 @@ class World:
     def vault(self) -> Any:
         return hvac.Client(url=self.sandbox.vault["addr"], token=self.sandbox.vault["root_token"])
 
+    def without_vault_user(self, *people: str) -> World:
+        """These people can't log in to Vault unless an entity of theirs lets them; else that is left to do by hand."""
+        for person in people:
+            self.vault().auth.userpass.delete_user(self.sandbox.person(person).vault["username"])
+        return self
+
     def join_vault_group(self, person: str, group: str) -> None:
         """Put the entity of a person who has logged in before into a group, beside whoever is in it."""
         identity = self.vault().secrets.identity
@@ -293,7 +299,7 @@ def open_services(sandbox: SandboxClient, database: Path, policy: Policy, clock:
     settings = Settings.load({**sandbox.env, "ONBOARD_LEDGER_URL": f"sqlite:///{database}"}, folder)
     ledger = Ledger.begin(f"sqlite:///{database}", clock)
     budgets = wiring.budgets(settings, ledger, lambda: datetime.now(UTC), print)  # the sandbox counts in real time
-    return Services(settings, ledger, policy, wiring.readers(settings, clock, budgets), clock, budgets)
+    return Services(settings, ledger, policy, wiring.readers(settings, clock, budgets, ledger), clock, budgets)
 
 
 @pytest.fixture(scope="session")
