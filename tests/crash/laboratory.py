@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,11 @@ from tests.world import Clock, World, open_services
 
 #: What a run imports only when it comes to it.
 WARM = (*(f"onboard.connectors.{kind}" for kind in ("github", "jira", "slack", "vault")), "onboard.cli.main")
+
+#: The requests that invite somebody, or may.
+_INVITES = re.compile(r"/(collaborators|memberships|invitations)\b|invite")
+#: How long before the story everything happened that it rests on.
+AGO = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -181,7 +188,7 @@ class Laboratory:
             for variable in ("VAULT_TOKEN", "PREFECT_API_URL"):
                 os.environ.pop(variable, None)
             os.chdir(folder)
-            services = open_services(self.sandbox, folder / "onboard.db", self.policy, Clock())
+            services = open_services(self.sandbox, folder / "onboard.db", self.policy, Clock(AGO))
             try:
                 return story.act(Scene(services, folder, env, left))
             except OnboardError as error:
@@ -222,8 +229,11 @@ class Laboratory:
         """How often each request that invites somebody took effect since the story began."""
         made: dict[str, int] = {}
         for entry in self.sandbox.writes():
-            granted = entry["method"] in ("PUT", "POST") and entry["status"] is not None and entry["status"] < 300
-            if granted and entry["system"] in ("github", "slack"):
+            if (
+                entry["method"] in ("PUT", "POST")
+                and _INVITES.search(entry["path"])
+                and 200 <= (entry["status"] or 0) < 300
+            ):
                 what = f"{entry['method']} {entry['path']} {entry['query']}"
                 made[what] = made.get(what, 0) + 1
         return made

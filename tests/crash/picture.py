@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from onboard.engine.settle import FOUND_GONE
 from onboard.ledger import Ledger, Proposal, Register
 from onboard.ledger.proofs import verify
 from onboard.lifecycle.remains import DIGEST as LEFT_OVER
@@ -46,8 +47,9 @@ def faults(ledger: Ledger, register: Register) -> Iterator[str]:
     if problem := verify(ledger.journal.rows()).problem:
         yield f"the chain is broken: {problem}"
     yield from (f"unresolved: {intent.change}" for intent in register.unresolved())
-    entries = [e for e in ledger.journal.entries(kinds={"intended", "verified"}) if e.body.get("digest") != LEFT_OVER]
-    unread = [who for who, kind in {e.subject: e.kind for e in entries}.items() if kind == "intended"]
+    entries = ledger.journal.entries(kinds={"intended", "verified"})
+    last = {e.subject: e.kind for e in entries if e.body.get("digest") not in (LEFT_OVER, FOUND_GONE)}
+    unread = [who for who, kind in last.items() if kind == "intended"]
     yield from (f"never read back since its last change: {NAMES.get(who or '', '?')}" for who in unread)
 
 
@@ -101,4 +103,6 @@ def _plan(register: Register, proposal: Proposal, accounts: Mapping[str, str]) -
     changes = [f"{accounts[c['account']]} {c['resource']} {c['before']} → {c['after']}" for c in proposal.changes]
     approvals = sorted({f"{NAMES[a.actor.id]} as {a.as_role}" for a in register.approvals(proposal.digest)})
     who = f"{NAMES[proposal.person]} by {proposal.authority}, {proposal.settled}"
+    if proposal.authority == "fact" and proposal.settled:
+        return who  # what was left of it after a kill may have been proposed anew, as less
     return f"{who}: {'; '.join(sorted(changes))} hazards {proposal.terms['hazards']} approved {approvals}"

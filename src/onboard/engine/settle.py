@@ -1,18 +1,22 @@
-"""What earlier runs left unsaid, resolved by reading: begun writes whose outcome isn't known."""
+"""What earlier runs left unsaid, resolved by reading: begun writes of unknown outcome, and what is gone since."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 
 from onboard.engine.diff import Sight
 from onboard.engine.perform import fulfilled, holdings_of
 from onboard.ledger import Journal, Register, records
 from onboard.ledger.records import ChangeRecord, Result
-from onboard.model import Account, Actor, Observation, Receipt
+from onboard.model import Account, Actor, Grant, Observation, Receipt, scale_of
 
 #: The type under which the journal keeps that everything on one account was pulled.
 WHOLE_ACCOUNT = "account"
+#: Under what name the journal keeps that something was found gone which no revocation of ours took.
+FOUND_GONE = "found-gone"
+#: For how long a request that a dead process sent may still be carried out, so that "not there" isn't the last word.
+LATE = timedelta(minutes=2)
 
 
 def settle(
@@ -25,19 +29,57 @@ def settle(
 ) -> None:
     """Give every unresolved intent about these accounts an outcome, as far as what was read can tell.
 
-    Of each account it is known who it is: one without an immutable id was looked up, and doesn't exist yet.
-    Call it under the leases of the accounts' people: then an intent without an outcome is a dead process's, not a
-    running one's.
+    Of each account it is known who it is: one without an immutable id was looked up, and doesn't exist yet. A grant
+    that isn't there stays unresolved for as long as it may arrive late. Call it under the leases of the accounts'
+    people: then an intent without an outcome is a dead process's, not a running one's.
     """
     sight = Sight(observed)
     for intent in register.unresolved():
-        account = accounts.get(intent.change.account)
+        account, now = accounts.get(intent.change.account), clock()
         so = _is_so(sight, account, intent.change) if account else None
-        if so is not None:
-            now = clock()
-            receipt = Receipt("read back", now) if so else None
-            result = Result.DONE if so else Result.FAILED
-            journal.record(records.outcome(intent.seq, result, receipt), actor=actor, at=now)
+        late = intent.change.after is not None and now - intent.at < LATE
+        if so is None or (late and not so):
+            continue
+        receipt = Receipt("read back", now) if so else None
+        journal.record(records.outcome(intent.seq, Result.DONE if so else Result.FAILED, receipt), actor=actor, at=now)
+
+
+def write_off(
+    observed: Mapping[str, Observation],
+    accounts: Mapping[str, Account],
+    wanted: Iterable[Grant],
+    register: Register,
+    journal: Journal,
+    clock: Callable[[], datetime],
+    actor: Actor,
+) -> None:
+    """Put on record that what we gave, and nobody wants any more, was read to be gone.
+
+    It went with something else, such as a membership that a killed run ended, or by another hand. Without this the
+    ledger would go on saying that it is held. Call it as `settle`, and after it.
+    """
+    sight, needed = Sight(observed), {(grant.person, grant.resource) for grant in wanted}
+    for change in tuple(_gone(sight, accounts, register, clock())):
+        if (change.person, change.resource) not in needed:
+            intent = journal.record(records.intended(FOUND_GONE, change), actor=actor, at=clock())
+            receipt = Receipt("read back", clock(), changed=False)
+            journal.record(records.outcome(intent.seq, Result.DONE, receipt), actor=actor, at=clock())
+
+
+def _gone(sight: Sight, accounts: Mapping[str, Account], register: Register, now: datetime) -> Iterator[ChangeRecord]:
+    """What is ours by the ledger and isn't there, where that was read, and nothing is under way."""
+    doubtful = {(intent.change.account, intent.change.resource) for intent in register.unresolved()}
+    for (person, id_, resource), levels in register.owned().items():
+        account = accounts.get(id_)
+        if account is None or account.external_id is None or (id_, resource) in doubtful:
+            continue
+        if sight.unknown(resource) is not None or resource.type == WHOLE_ACCOUNT:
+            continue
+        held = {h.level for h in holdings_of(sight.held(account).get(resource, []), account.external_id)}
+        scale = scale_of(resource)
+        lost = sorted(levels - held) if scale.open else ([] if held else [scale.join(levels)])
+        if lost and now - max(episode.intent.at for episode in register.grant_history(person, resource)) >= LATE:
+            yield from (ChangeRecord(person, account.system, id_, resource, level, None) for level in lost)
 
 
 def _is_so(sight: Sight, account: Account, change: ChangeRecord) -> bool | None:

@@ -192,21 +192,28 @@ def _pull(services: Services, account: Account, actor: Actor, writers: Mapping[s
 def restore(services: Services, person: str, actor: Actor) -> Report:
     """Undo the last removal that was recorded of this person (left, cut off, role changed), as if it hadn't happened.
 
-    What is to be granted again waits for its approval like any grant. Raises BadInput where nothing can be undone, or
-    where it was undone already: asked twice it doesn't undo what came before.
+    What is to be granted again waits for its approval like any grant. Asked twice it doesn't undo what came before:
+    while something of the first time is still to do it goes on with that. Raises BadInput where nothing is, or was.
     """
-    removal = register_of(services).last_removal(person)
+    removal, last = register_of(services).last_removal(person), _last_restored(services, person)
+    if last > (removal.entry if removal else 0):
+        return _restored_before(services, person, last, actor)
     if removal is None:
         raise BadInput.one("Nothing was taken from this person by a recorded fact, so there is nothing to restore.")
-    last = _last_restored(services, person)
-    if last > removal.entry:
-        raise BadInput.one(
-            f"The last removal was undone already (ledger entry {last}). What came before it stands: there is one step"
-            " back, not two. To go further, say what should be so: onboard change-role, onboard start"
-        )
     fact = records.restored(person, removal.entry)
     note(services, fact, actor)
     return reconcile(services, [person], actor)
+
+
+def _restored_before(services: Services, person: str, entry: int, actor: Actor) -> Report:
+    """Go on with what that entry began, which may have been killed. Raises BadInput where nothing of it is left."""
+    report = reconcile(services, [person], actor)
+    if report.plan.changes:
+        return report
+    raise BadInput.one(
+        f"The last removal was undone already (ledger entry {entry}). What came before it stands: there is one step"
+        " back, not two. To go further, say what should be so: onboard change-role, onboard start"
+    )
 
 
 def _last_restored(services: Services, person: str) -> int:

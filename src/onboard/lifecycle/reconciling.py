@@ -15,7 +15,7 @@ from onboard.engine.parallel import attempts
 from onboard.engine.perform import Outcome, Tools
 from onboard.engine.plan import Authority, Change, Part, Plan
 from onboard.engine.reconcile import Certificate, apply, complete, verify
-from onboard.engine.settle import settle
+from onboard.engine.settle import FOUND_GONE, settle, write_off
 from onboard.errors import Refused, StalePlan, Waiting
 from onboard.ledger import Lease, Proposal, Record, Register, owner_here, records
 from onboard.ledger.records import Result
@@ -91,7 +91,9 @@ def plan(services: Services, people: Sequence[str], actor: Actor) -> Plan:
     _keep_policy(services, actor)
     with alone(services, people):
         subjects = subjects_of(services, people, actor)
-        return proposed(services, register_of(services), subjects, actor, anew=True)
+        found = proposed(services, register_of(services), subjects, actor, anew=True)
+        _settled(services, found, subjects, actor)
+        return found
 
 
 def reconcile(
@@ -116,8 +118,7 @@ def reconcile(
         subjects = subjects_of(services, people, actor)
         register = register_of(services)
         found = proposed(services, register, subjects, actor, anew=False)
-        accounts = {a.id: a for subject in subjects for a in subject.everything if not subject.untellable(a)}
-        settle(found.observed, accounts, register, services.ledger.journal, services.clock, actor)
+        _settled(services, found, subjects, actor)
         work = _Work(services, register, actor, lease, lease.check)
         removals = [_free(register, part) for part in found.removals]
         removed, faults = work.apply(removals)
@@ -135,6 +136,14 @@ def reconcile(
     return report
 
 
+def _settled(services: Services, found: Plan, subjects: Sequence[Subject], actor: Actor) -> None:
+    """Resolve by what was just read what dead processes left open, and what has gone by itself."""
+    accounts = {a.id: a for subject in subjects for a in subject.everything if not subject.untellable(a)}
+    journal, clock = services.ledger.journal, services.clock
+    settle(found.observed, accounts, register_of(services), journal, clock, actor)
+    write_off(found.observed, accounts, found.wanted, register_of(services), journal, clock, actor)
+
+
 def _unturned(services: Services, register: Register, people: Collection[str], lease: Lease) -> None:
     """Raises Waiting where the lease is lost, or somebody has left or moved since: then nothing more is granted."""
     lease.check()
@@ -147,7 +156,7 @@ def _unturned(services: Services, register: Register, people: Collection[str], l
 def unread(services: Services) -> frozenset[str]:
     """Of whom something planned was changed since they were last read back: whoever did that was killed before."""
     entries = services.ledger.journal.entries(kinds={"intended", "verified"})
-    last = {entry.subject: entry.kind for entry in entries if entry.body.get("digest") != LEFT_OVER}
+    last = {entry.subject: entry.kind for entry in entries if entry.body.get("digest") not in (LEFT_OVER, FOUND_GONE)}
     return frozenset(person for person, kind in last.items() if person and kind == "intended")
 
 
@@ -272,6 +281,7 @@ def _verified(
     register = register_of(services)
     subjects = [replace(subject_of(services, register, s.person), unclear=s.unclear) for s in before]
     again = look(services, register, subjects)
+    _settled(services, again, subjects, actor)
     certificate = verify(again, subjects)
     found = [_reading(certificate, report, subject.person) for subject in subjects]
     services.ledger.journal.append_many(found, actor=actor, at=services.clock())
