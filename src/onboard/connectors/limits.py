@@ -1,6 +1,6 @@
 """The vendors' published limits, as data. A tenant with others names them: `[systems.NAME.rates]` in onboard.toml.
 
-Sources, read in November 2026:
+Sources; what a tenant measures otherwise, it names:
 - GitHub, "Rate limits for the REST API" and "Rate limits and query limits for the GraphQL API": an hour's points
   differ by plan and kind of credential, and every answer tells what is left; the secondary limits (900 points a minute
   by REST and 2,000 by GraphQL, 80 writes that create content a minute and 500 an hour) are told only once they are
