@@ -120,3 +120,17 @@ def test_a_handle_can_be_corrected(onboard: Onboard) -> None:
     assert onboard("person", "set", "marta", "--github=marta-nw").exit_code == 0
 
     assert "marta-nw" in onboard("person", "show", "marta").stdout
+
+
+def test_a_handle_given_anew_is_on_record_by_system_and_never_itself(onboard: Onboard, home: Path) -> None:
+    marta = person(onboard, "Marta Kowalska", github="old-login", vault="marta")
+
+    assert onboard("person", "set", "marta", "--vault=viktor", "--github=marta-nw").exit_code == 0
+    assert onboard("person", "set", "marta", "--name=Marta Nowak").exit_code == 0
+
+    ledger = Ledger.open(f"sqlite:///{home / 'onboard.db'}", lambda: datetime.now(UTC))
+    changes = [entry for entry in ledger.journal.entries(kinds={"fact"}) if entry.body["name"] == "handle_changed"]
+    ledger.close()
+    assert [(entry.body["person"], entry.body["system"]) for entry in changes] == [(marta, "github"), (marta, "vault")]
+    assert {entry.actor.id for entry in changes} == {"operator"}
+    assert not any(name in str(entry.body) for entry in changes for name in ("viktor", "marta-nw", "old-login"))

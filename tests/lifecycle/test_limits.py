@@ -118,6 +118,29 @@ def test_a_protected_account_is_never_changed_and_its_person_loses_the_rest(worl
     assert report.exit_code == 3
 
 
+def test_an_account_is_protected_by_the_login_that_it_has_now(world: World) -> None:
+    world.onboarded("marta")
+    world.sandbox.rename("marta", github="break-glass")
+    github = world.services.settings.systems["github"].model_copy(update={"protected": ("break-glass",)})
+    guarded = world.with_settings(systems={**world.services.settings.systems, "github": github})
+
+    report = offboarding.offboard(guarded.services, IDS["marta"], None, OPERATOR)
+
+    assert {line.split()[0] for line in world.held("marta")} == {"github"}
+    assert [hazard.name for part in report.open for hazard in part.blocked] == ["protected:github"]
+
+
+def test_nobody_is_protected_by_a_display_name_that_they_gave_themselves(world: World) -> None:
+    world.onboarded("marta")
+    jira = world.services.settings.systems["jira"].model_copy(update={"protected": ("Marta Kowalska",)})
+    guarded = world.with_settings(systems={**world.services.settings.systems, "jira": jira})
+
+    report = offboarding.offboard(guarded.services, IDS["marta"], None, OPERATOR)
+
+    assert [line for line in world.held("marta") if line.startswith("jira")] == []
+    assert report.failed == ()
+
+
 def test_the_companys_org_owners_are_protected_unasked(world: World) -> None:
     world.enter("octo-admin")
 

@@ -51,6 +51,17 @@ def test_a_review_changes_no_system(staffed: World) -> None:
     assert len(staffed.writes()) == written + 1
 
 
+def test_who_calls_themselves_like_a_protected_jira_account_is_found_all_the_same(staffed: World) -> None:
+    mallory = staffed.services.readers["jira"].find_account(staffed.sandbox.person("mallory").jira["account_id"])
+    assert mallory is not None
+    staffed.services.writers()["jira"].grant(mallory, Resource.parse("jira:project:PAY"), "Administrators")
+    systems, strange = staffed.services.settings.systems, "Mallory Vane jira:project:PAY Administrators"
+
+    for names, expected in ((("Mallory Vane",), [f"low stranger {strange}"]), ((str(mallory.external_id),), [])):
+        jira = systems["jira"].model_copy(update={"protected": names})
+        assert found(staffed.with_settings(systems={**systems, "jira": jira})) == expected
+
+
 def test_exactly_what_was_tampered_with_is_found(staffed: World) -> None:
     staffed.repository("docs").add_to_collaborators("marta-nw", permission="admin")
     staffed.repository("payments-api").add_to_collaborators("mallory", permission="pull")
@@ -187,3 +198,30 @@ def test_a_resource_that_nothing_declares_is_refused(staffed: World) -> None:
         explain(staffed.services, IDS["marta"], Resource.parse("github:repo:acme/secret"))
     with pytest.raises(BadInput, match="No system 'gitlab'"):
         held_on(staffed.services, Resource.parse("gitlab:repo:acme/secret"))
+
+
+def test_a_policy_that_reaches_farther_than_the_catalogue_says_is_found_with_path_and_capabilities(
+    staffed: World,
+) -> None:
+    rules = 'path "secret/data/payments/dev/*" { capabilities = ["read"] }'
+    wider = rules + ' path "secret/data/payments/*" { capabilities = ["read", "update"] }'
+    staffed.vault().sys.create_or_update_acl_policy("outsourced-payments-dev", wider)
+
+    done = review(staffed.services, OPERATOR)
+
+    reaching = [f for f in done.findings if f.kind == "far-reaching"]
+    assert IDS["marta"] in {f.person for f in reaching}
+    assert {(str(f.resource), f.level) for f in reaching} == {
+        ("vault:policy:outsourced-payments-dev", "secret/data/payments/*")
+    }
+    assert "gives read, update there" in reaching[0].message
+    assert reaching[0].severity == "high"
+
+
+def test_a_policy_that_cannot_be_read_is_unknown_and_no_finding(staffed: World) -> None:
+    staffed.sandbox.fault("vault", "forbidden", path="sys/policies/acl")
+
+    done = review(staffed.services, OPERATOR)
+
+    assert [f for f in done.findings if f.kind == "far-reaching"] == []
+    assert {name for name, _ in done.unknown} >= {"vault:policy:outsourced-payments-dev"}
