@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -24,6 +25,8 @@ from onboard.ledger.tables import leases
 #: Seconds between two looks at a lease that somebody else holds.
 POLL = 0.05
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: A row of the table: key, owner, token, expires.
+_Row: TypeAlias = Row[tuple[str, str | None, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,13 @@ class Leases:
             taken.release()
 
     def _take(self, keys: list[str], owner: str, ttl: timedelta) -> Lease | None:
+        # Whoever waits only looks, so that those who write aren't kept from it.
+        with self._database.reading() as connection:
+            if self._held_by_others(_rows(connection, keys)):
+                return None
         with self._database.writing() as connection:
-            now = self._clock()
-            rows = _rows(connection, keys)
-            if any(row.expires > _micros(now) and not _dead(row.owner) for row in rows.values()):
+            rows, now = _rows(connection, keys), self._clock()
+            if self._held_by_others(rows):
                 return None
             tokens = {key: rows[key].token + 1 if key in rows else 1 for key in keys}
             for key, token in tokens.items():
@@ -108,6 +114,10 @@ class Leases:
                 taking = update(leases).where(leases.c.key == key) if key in rows else insert(leases)
                 connection.execute(taking.values(**(values if key in rows else {"key": key, **values})))
         return Lease(tokens, owner, ttl, self._database, self._clock)
+
+    def _held_by_others(self, rows: Mapping[str, _Row]) -> bool:
+        now = _micros(self._clock())
+        return any(row.expires > now and not _dead(row.owner) for row in rows.values())
 
     def _held(self, keys: list[str]) -> str:
         with self._database.reading() as connection:
@@ -137,7 +147,7 @@ def _dead(owner: str | None) -> bool:
     return False
 
 
-def _rows(connection: Connection, keys: Iterable[str]) -> dict[str, Row[tuple[str, str | None, int, int]]]:
+def _rows(connection: Connection, keys: Iterable[str]) -> dict[str, _Row]:
     wanted = select(leases).where(leases.c.key.in_(list(keys))).order_by(leases.c.key)
     return {row.key: row for row in connection.execute(wanted)}
 
