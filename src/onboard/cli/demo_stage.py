@@ -18,7 +18,7 @@ from onboard.sandbox.client import SandboxClient, SandboxProcess
 
 MARKER = "made-by-onboard-demo"
 PATIENCE = 60.0
-SECRETS = ("TOKEN", "READ_TOKEN", "BOT_TOKEN", "ADMIN_TOKEN")
+SECRETS = ("TOKEN", "READ_TOKEN", "BOT_TOKEN", "ADMIN_TOKEN", "READ_ADMIN_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ def _configure(folder: Path, settings: Mapping[str, str]) -> None:
         "# Written by the demo: points onboard at the sandbox in this folder.",
         'ledger_url = "sqlite:///onboard.db"',
     ]
-    systems: dict[str, list[str]] = {}
+    tables: dict[str, list[str]] = {}
     for variable, value in settings.items():
         system, _, field = variable.removeprefix("ONBOARD_").partition("__")
-        entries = systems.setdefault(system.lower(), [f'kind = "{system.lower()}"', 'protected = ["onboard-bot"]'])
+        entries = tables.setdefault(*_table(system.lower()))
         if field in SECRETS:
             path = secrets / f"{system}-{field}".lower()
             path.touch(mode=0o600)
@@ -95,9 +95,16 @@ def _configure(folder: Path, settings: Mapping[str, str]) -> None:
             entries.append(f'{field.lower()}_file = "{path.relative_to(folder)}"')
         elif field != "PROTECTED":
             entries.append(f'{field.lower()} = "{value}"')
-    for system, entries in systems.items():
-        lines += ["", f"[systems.{system}]", *entries]
+    for table, entries in tables.items():
+        lines += ["", f"[{table}]", *entries]
     (folder / "onboard.toml").write_text("\n".join(lines) + "\n")
+
+
+def _table(name: str) -> tuple[str, list[str]]:
+    """The table that a system's settings, or the mail server's, stand in, and how it begins."""
+    if name == "mail":
+        return name, []
+    return f"systems.{name}", [f'kind = "{name}"', 'protected = ["onboard-bot"]']
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
