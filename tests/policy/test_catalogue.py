@@ -76,6 +76,8 @@ def test_five_mistakes_in_four_files_give_five_messages_with_file_and_line() -> 
         ("resources.yaml", "confidential}", "secret}", 3, "it can be public, internal, confidential, restricted."),
         ("resources.yaml", ", levels: [Viewers, Developers]", "", 5, "needs levels: the names of its roles"),
         ("resources.yaml", "internal}", "internal, levels: [a]}", 2, "can't have levels of its own"),
+        ("resources.yaml", "internal}", "internal, reaches: [secret/a]}", 2, "only a Vault group's policies"),
+        ("resources.yaml", "exclusive: true", "reaches: [/secret/a]", 8, "write a path as Vault's policies do"),
         ("resources.yaml", "internal}", "internal, exclusive: true}", 2, "everybody else in it would count as drift"),
         (
             "resources.yaml",

@@ -128,6 +128,20 @@ def _levels_are_declared_where_the_system_has_none(draft: Draft, notes: Notes) -
             )
 
 
+def _only_vault_groups_reach_paths(draft: Draft, notes: Notes) -> None:
+    for resource, spec in draft.resources.items():
+        if spec.reaches and (draft.systems.get(resource.system), resource.type) != (Kind.VAULT, "group"):
+            notes.add(
+                spec.source, f"{resource} can't have reaches: only a Vault group's policies open paths. Delete it."
+            )
+        for path in spec.reaches:
+            if path.startswith("/") or "*" in path[:-1] or not path.strip("*"):
+                notes.add(
+                    spec.source,
+                    f"{resource} reaches {path!r}: write a path as Vault's policies do, like secret/data/team/*.",
+                )
+
+
 def _levels(draft: Draft, resource: Resource) -> str:
     """What levels a resource has, in words."""
     scale, spec = draft.scale(resource), draft.resources.get(resource)
@@ -257,6 +271,7 @@ CHECKS: tuple[Check, ...] = (
     _each_resource_admits_what_its_system_can,
     _foundations_are_shared,
     _levels_are_declared_where_the_system_has_none,
+    _only_vault_groups_reach_paths,
     _each_grant_is_of_a_declared_level,
     _each_resource_is_used,
     _each_role_has_its_playbook,

@@ -62,7 +62,7 @@ def resources(file: Block) -> dict[Resource, ResourceSpec]:
 def _spec(item: Item, parent: Block) -> ResourceSpec | None:
     resource = _resource(item, parent.notes)
     block = parent.block(item.text, f"resource {item.text}")
-    block.only("owner", "classification", "tags", "admits", "exclusive", "levels")
+    block.only("owner", "classification", "tags", "admits", "exclusive", "levels", "reaches")
     owner, classification = block.slug("owner"), block.choice("classification", Classification)
     admits = [chosen(kind, AccountKind, "admits", block.notes) for kind in block.items("admits")]
     if "admits" in block and not admits:
@@ -78,6 +78,7 @@ def _spec(item: Item, parent: Block) -> ResourceSpec | None:
         admits=frozenset(kind for kind in admits if kind is not None) or frozenset({AccountKind.MEMBER}),
         exclusive=block.flag("exclusive"),
         levels=_texts(block.items("levels")),
+        reaches=_texts(block.items("reaches")),
     )
 
 

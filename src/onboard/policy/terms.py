@@ -16,7 +16,8 @@ class ResourceSpec:
     """A resource that may be granted: who owns it, how sensitive it is, which kinds of account it admits.
 
     `exclusive` says that nobody but those whom the policies name may hold it. `levels` are the levels of a resource
-    whose scale is open (the roles of a Jira project), empty elsewhere.
+    whose scale is open (the roles of a Jira project), empty elsewhere. `reaches` are the paths, as Vault's policies
+    write them, that a Vault group's policies may open; empty where that isn't said.
     """
 
     resource: Resource
@@ -27,6 +28,7 @@ class ResourceSpec:
     admits: frozenset[AccountKind] = frozenset({AccountKind.MEMBER})
     exclusive: bool = False
     levels: tuple[str, ...] = ()
+    reaches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

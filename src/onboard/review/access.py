@@ -13,7 +13,8 @@ from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
-from onboard.review.findings import Books, Bound, Finding, find
+from onboard.review.findings import Books, Bound, Finding, find, gravest_first
+from onboard.review.reaching import far_reaching
 from onboard.wiring import Services
 
 
@@ -46,7 +47,9 @@ def review(services: Services, actor: Actor) -> Review:
     register = register_of(services)
     scope = Scope(None, fresh=frozenset(services.policy.resources))
     observed = each(lambda system: services.readers[system].read(scope), sorted(services.readers))
-    findings = find(observed, books_of(services, register))
+    books = books_of(services, register)
+    reaching, unread = far_reaching(services.readers, observed, books.bound, services.policy.resources)
+    findings = gravest_first([*find(observed, books), *reaching])
     keys = Counter(finding.key for finding in findings)
     before: Counter[str] = Counter(register.last_review)
     entry = records.reviewed(sorted(keys.elements()))
@@ -59,7 +62,7 @@ def review(services: Services, actor: Actor) -> Review:
         new=(keys - before).total(),
         still_open=(keys & before).total(),
         resolved=(before - keys).total(),
-        unknown=tuple(_unknown(observed)),
+        unknown=(*_unknown(observed), *unread),
         older=tuple((str(r.resource), r.at) for o in observed for r in o.readings.values() if r.at is not None),
     )
 

@@ -36,7 +36,8 @@ class FindingKind(StrEnum):
 
     left-behind: somebody who left still holds it · drift: an engineer holds what policy doesn't give, or more than it
     gives · stranger: an account bound to nobody holds it · missing: what was granted and is still wanted is gone ·
-    lapsed: an invitation that expired unaccepted still stands.
+    lapsed: an invitation that expired unaccepted still stands · far-reaching: a Vault policy that an engineer holds
+    gives more than the catalogue says; the level is the path.
     """
 
     LEFT_BEHIND = "left-behind"
@@ -44,6 +45,7 @@ class FindingKind(StrEnum):
     STRANGER = "stranger"
     MISSING = "missing"
     LAPSED = "lapsed"
+    FAR_REACHING = "far-reaching"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,12 @@ def find(observed: Iterable[Observation], books: Books) -> tuple[Finding, ...]:
     holdings = (holding for reading in known for holding in reading.holdings if not _derived(holding))
     found = [finding for holding in holdings for finding in _judge(holding, books)]
     found += _missing({reading.resource: reading.holdings for reading in known}, books)
-    return tuple(sorted(found, key=lambda f: (list(Severity).index(f.severity), f.kind, f.resource, f.handle)))
+    return gravest_first(found)
+
+
+def gravest_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order in which they are shown."""
+    return tuple(sorted(found, key=lambda f: (list(Severity).index(f.severity), f.kind, f.resource, f.handle, f.level)))
 
 
 def _derived(holding: Holding) -> bool:
