@@ -160,7 +160,8 @@ def concluded(step: Callable[[Services, Actor], Report], event: str, person: str
         return ended(error.exit_code, str(error))
     kept(event, person, _story(report, person))
     digests = ", ".join(part.digest[:8] for part in report.open)
-    return ended(report.exit_code, summary(report) + (f" · open: {digests}" if digests else ""))
+    by_hand = f" · {len(report.tally.open)} to do by hand" if report.tally.open else ""
+    return ended(report.exit_code, summary(report) + by_hand + (f" · open: {digests}" if digests else ""))
 
 
 def actor(requested_by: str) -> Actor:
@@ -204,6 +205,8 @@ def _story(report: Report, person: str) -> Iterator[str]:
     for part in report.open:
         yield f"\nPlan `{part.digest[:8]}` ({part.authority}) is open."
         yield from (f"\nHazard {hazard.name}: {hazard.message}" for hazard in part.hazards)
+    for task in report.tally.open:
+        yield f"\nTask `{task.id}`, to be done by hand until {task.due}: {task.what} ({task.system})."
     for _, fact in report.waiting:
         yield f"\nLacks {fact}: `onboard record {person[:10]} {fact}`"
 

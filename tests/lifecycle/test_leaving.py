@@ -21,13 +21,16 @@ def test_offboarding_leaves_nothing_on_any_system(world: World) -> None:
     report = offboarding.offboard(world.services, IDS["marta"], None, OPERATOR)
 
     assert world.held("marta") == []
-    assert report.exit_code == 0
     assert report.certificate is not None
     assert report.certificate.clean
+    assert report.remains.dead
+    assert [task.what for task in report.tally.open] == ["change the secrets that the person could read"]
+    assert report.exit_code == 6
 
 
 def test_offboarding_twice_writes_nothing_the_second_time(world: World) -> None:
     world.onboarded("marta")
+    world.without_vault_user("marta")
     offboarding.offboard(world.services, IDS["marta"], None, OPERATOR)
     written = len(world.writes())
 
@@ -50,6 +53,7 @@ def test_pending_invitations_go_as_well(world: World) -> None:
 def test_expired_invitations_go_as_well(world: World) -> None:
     world.standing("marta")
     world.granted(world.reconcile("marta"))
+    world.without_vault_user("marta")
     world.advance_time(days=8)
 
     report = offboarding.offboard(world.services, IDS["marta"], None, OPERATOR)
@@ -78,7 +82,7 @@ def test_what_others_granted_goes_as_well(world: World) -> None:
     report = offboarding.offboard(world.services, IDS["marta"], None, OPERATOR)
 
     assert world.held("marta") == []
-    assert report.exit_code == 0
+    assert report.remains.dead
 
 
 def test_an_account_bound_before_the_present_one_is_emptied_too(world: World) -> None:
@@ -158,7 +162,7 @@ def test_a_cutoff_works_where_a_system_cannot_be_read(world: World) -> None:
     world.sandbox.clear_faults()
     again = offboarding.cut_off(world.services, IDS["marta"], OPERATOR)
     assert world.held("marta") == []
-    assert again.report.exit_code == 0
+    assert again.report.remains.dead
     assert world.register.unresolved() == ()
 
 
@@ -197,7 +201,8 @@ def test_restoring_goes_one_step_back_and_asks_for_approval(world: World) -> Non
 
     world.granted(report)
     world.accept("marta")
-    assert world.held("marta") == DISCOVERY
+    assert world.held("marta") == [line for line in DISCOVERY if not line.startswith("slack")]
+    assert [missing.system for missing in report.plan.missing] == ["slack"]
 
 
 def test_restoring_twice_does_not_undo_what_came_before(world: World) -> None:
@@ -206,6 +211,10 @@ def test_restoring_twice_does_not_undo_what_came_before(world: World) -> None:
     world.note(records.left(IDS["marta"]))
     offboarding.restore(world.services, IDS["marta"], OPERATOR)
 
+    report = offboarding.restore(world.services, IDS["marta"], OPERATOR)
+    assert world.register.assignments(IDS["marta"])[0].role == "qa-engineer"
+
+    world.granted(report)
     with pytest.raises(BadInput, match="undone already"):
         offboarding.restore(world.services, IDS["marta"], OPERATOR)
     assert world.register.assignments(IDS["marta"])[0].role == "qa-engineer"

@@ -25,9 +25,7 @@ def test_an_nda_that_lapsed_overnight_is_found_for_everybody_and_others_are_left
 def test_what_was_given_back_to_somebody_who_left_goes_again(world: World) -> None:
     world.onboarded("marta", phase=Phase.DISCOVERY)
     offboard(world.services, IDS["marta"], None, OPERATOR)
-    channels = world.slack().conversations_list()["channels"]
-    onboarding = next(channel["id"] for channel in channels if channel["name"] == "onboarding")
-    world.slack().conversations_invite(channel=onboarding, users=world.sandbox.person("marta").slack["id"])
+    world.repository("docs").add_to_collaborators(world.login_of("marta"), permission="pull")
 
     correct(world.services, SCHEDULER)
 

@@ -29,13 +29,6 @@ def without_scim(world: World) -> World:
     return world.with_settings(systems={**world.services.settings.systems, "slack": slack})
 
 
-def without_a_login(world: World, *people: str) -> World:
-    """Nobody may log in to Vault whom nothing was given there."""
-    for person in people:
-        world.vault().auth.userpass.delete_user(world.sandbox.person(person).vault["username"])
-    return world
-
-
 def deactivated_by_hand(world: World, person: str) -> None:
     """What a workspace's owner does in Slack's own pages."""
     slack = world.sandbox.slack
@@ -63,12 +56,12 @@ def evidence(tmp_path: Path) -> Path:
 def bare(world: World) -> World:
     """Marta in discovery, who can't log in to Vault; a plan of Slack without SCIM."""
     world.onboarded("marta")
-    return without_scim(without_a_login(world, "marta"))
+    return without_scim(world.without_vault_user("marta"))
 
 
 def test_an_account_that_no_plan_shows_goes_with_its_person(world: World) -> None:
     world.onboarded("marta")
-    without_a_login(world, "marta")
+    world.without_vault_user("marta")
 
     report = offboarded(world)
 
@@ -212,7 +205,7 @@ def test_a_user_who_never_logged_in_may_still_and_that_is_a_task(world: World) -
     report = offboarded(world)
 
     assert what(report.tally.open) == [("vault", LOGIN)]
-    without_a_login(world, "marta")
+    world.without_vault_user("marta")
     assert offboarded(world).exit_code == 0
 
 
@@ -233,7 +226,7 @@ def test_the_secrets_that_somebody_could_read_are_to_be_changed_and_no_reading_t
 
 def test_a_lever_that_failed_is_one_task_until_nothing_is_left(world: World) -> None:
     world.onboarded("marta")
-    without_a_login(world, "marta")
+    world.without_vault_user("marta")
     world.sandbox.fault("github", "500", method="DELETE")
 
     cut = offboarding.cut_off(world.services, IDS["marta"], OPERATOR)
@@ -250,7 +243,7 @@ def test_a_lever_that_failed_is_one_task_until_nothing_is_left(world: World) -> 
 
 def test_a_lever_that_failed_where_nothing_is_left_is_no_failure(world: World) -> None:
     world.onboarded("marta")
-    without_a_login(world, "marta")
+    world.without_vault_user("marta")
     deactivated_by_hand(world, "marta")
     world.sandbox.fault("slack", "500", path="session.reset")
 
@@ -262,7 +255,7 @@ def test_a_lever_that_failed_where_nothing_is_left_is_no_failure(world: World) -
 
 
 def test_what_the_companys_own_people_keep_is_for_somebody_to_decide(world: World) -> None:
-    without_a_login(world, "lena")
+    world.without_vault_user("lena")
 
     report = offboarded(world, "lena")
 
