@@ -11,7 +11,7 @@ from sqlalchemy.types import NullType
 
 from onboard.errors import Findings, OnboardError
 from onboard.ledger.database import Database
-from onboard.ledger.entries import GENESIS, Entry, Head, Json, Record, read, seal
+from onboard.ledger.entries import GENESIS, Entry, Head, Json, Record, fingerprint, read, seal
 from onboard.ledger.leases import Lease
 from onboard.ledger.tables import journal
 from onboard.ledger.verify_export import Broken, Row, link
@@ -74,8 +74,7 @@ class Journal:
             if until is not None and row[0] > until:
                 return
             try:
-                link(last, prev, row)
-                entry = read(row[1], row[2], row[0])
+                entry = _continued(last, prev, row)
             except (Broken, OnboardError) as broken:
                 raise Findings(f"The journal is broken at {broken}. See onboard ledger verify.") from None
             last, prev = entry.seq, entry.hash
@@ -113,6 +112,19 @@ class Journal:
         """The last entry's number and hash."""
         with self._database.reading() as connection:
             return _head(connection)
+
+
+def _continued(last: int, prev: str, row: Row) -> Entry:
+    """The entry in a row, which continues entry `last`. What is wrong, where something is, `link` says."""
+    place, canonical, claimed = row
+    try:
+        entry = read(canonical, claimed, place)
+    except OnboardError:
+        link(last, prev, row)
+        raise
+    if (place, entry.seq, entry.prev, fingerprint(canonical)) != (last + 1, last + 1, prev, claimed):
+        link(last, prev, row)
+    return entry
 
 
 def _bytes(stored: object) -> bytes:
