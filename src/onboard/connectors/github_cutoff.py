@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import requests
 
@@ -14,7 +14,7 @@ from onboard.connectors.github_levers import Levers, email_of
 from onboard.connectors.github_rest import GitHubRest
 from onboard.connectors.github_routes import CREDENTIAL, ORG_ROLE, TOKEN, TOKEN_REQUEST, GitHubRoutes, Line
 from onboard.connectors.http import documented, side_by_side
-from onboard.connectors.levers import AT_ONCE, Lever, Once, pull_together, pulled, settled
+from onboard.connectors.levers import AT_ONCE, Lever, Once, is_shared, pull_together, pulled, settled, shared
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Account, Receipt, Resource
 
@@ -42,7 +42,9 @@ class CutOff:
         self._levers = Levers(client)
         self._login = Once(self._find_login)
         self._outside = Once(self._is_outside)
-        self._repo_paths = Once(self._list_repos)
+        self._repo_paths = self._shared("repositories", self._list_repos)
+        self._outsiders = self._shared("outside collaborators", self._list_outsiders)
+        self._invitations = self._shared("invitations", self._levers.org_invitations)
 
     def pull(self) -> list[Receipt]:
         """The receipts of all levers, pulled side by side whatever became of the others.
@@ -69,15 +71,17 @@ class CutOff:
         login, outside = side_by_side(lambda ask: ask(), asked)
         if not login:
             return []
-        coarse = [pulled(self._checked(lever)) for lever in self._coarse(str(login), bool(outside))]
-        left_org, left_repos = coarse if not outside else reversed(coarse)
+        leave_org: Lever = self._checked(partial(self._leave_org, str(login)))
+        leave_repos: Lever = self._checked(partial(self._leave_every_repo, str(login), bool(outside)))
+        if outside:
+            left_repos, left_org = pulled(leave_repos), pulled(leave_org)
+        else:
+            left_org = pulled(leave_org)
+            left_repos = [] if _changed(left_org) else pulled(leave_repos)
+        coarse = [left_repos, left_org]
         if (outside and not _changed(left_repos)) or isinstance(left_org, SystemFailed):
             coarse.append(pulled(self._checked(self._leave_repos)))
         return settled(self._client.system, coarse)
-
-    def _coarse(self, login: str, outside: bool) -> list[Lever]:
-        levers: list[Lever] = [partial(self._leave_org, login), partial(self._leave_every_repo, login, outside)]
-        return levers[::-1] if outside else levers
 
     def _leave_org(self, login: str) -> Sequence[Receipt]:
         """Leave the organisation; where that fails end each thing that would have gone with it, and then tell."""
@@ -112,12 +116,13 @@ class CutOff:
 
     def _uninvite(self) -> Sequence[Receipt]:
         """Cancel invitations to the organisation."""
-        return self._levers.uninvite_whoever(self._account, self._login)
+        return self._levers.uninvite_whoever(self._account, self._invitations(), self._login())
 
     def _withdraw_offers(self) -> Sequence[Receipt]:
         """Delete the account's invitation to each repository: they outlive a membership."""
         found = self._each(
-            self._repo_paths(), lambda path: [(path, o) for o in self._levers.offers(self._account, path)]
+            self._repo_paths(),
+            lambda path: [(path, o) for o in self._levers.meant_for(self._account, self._offers(path))],
         )
         return self._pull([*(partial(self._levers.withdraw, *each) for each in found.items), *found.failures])
 
@@ -126,7 +131,10 @@ class CutOff:
         rest = GitHubRest(self._client)
         names = [path.rpartition("/")[2] for path in self._repo_paths()]
         login = (self._login() or "").lower()
-        found = self._each(names if login else [], lambda name: [(name, key) for key in rest.keys(name)])
+        found = self._each(
+            names if login else [],
+            lambda name: [(name, k) for k in self._shared(f"keys of {name}", partial(rest.keys, name))()],
+        )
         mine = [(name, key.id) for name, key in found.items if (key.added_by or "").lower() == login]
         resources = [
             Resource(self._client.system, "deploy-key", f"{self._client.org}/{name}#{id_}") for name, id_ in mine
@@ -137,7 +145,8 @@ class CutOff:
         """End what the account has on a route; nothing where the plan or the credential doesn't have it."""
         login = self._login()
         try:
-            lines = GitHubRoutes(self._client).lines(route, login) if login else []
+            routes = GitHubRoutes(self._client)
+            lines = self._shared(route, lambda: routes.lines(route, None if is_shared() else login))() if login else []
         except SystemRefused:
             return []
         resources = [
@@ -160,10 +169,19 @@ class CutOff:
     def _is_outside(self) -> bool:
         """Whether the account is listed as an outside collaborator; true where that can't be read, to be safe."""
         try:
-            people = self._client.pages("list outside collaborators", f"{self._org}/outside_collaborators")
+            return self._id in self._outsiders()
         except SystemFailed:
             return True
-        return any(str(person["id"]) == self._id for person in people)
+
+    def _list_outsiders(self) -> set[str]:
+        people = self._client.pages("list outside collaborators", f"{self._org}/outside_collaborators")
+        return {str(person["id"]) for person in people}
+
+    def _offers(self, path: str) -> list[dict[str, Any]]:
+        return self._shared(f"invitations to {path}", partial(self._levers.all_offers, path))()
+
+    def _shared(self, what: str, read: Callable[[], T]) -> Once[T]:
+        return shared((self._client.system, what), read)
 
     def _list_repos(self) -> list[str]:
         return [f"/repos/{self._client.org}/{name}" for name in GitHubRest(self._client).repo_ids().values()]

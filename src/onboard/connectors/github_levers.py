@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import requests
@@ -32,13 +32,17 @@ class Levers:
 
     def uninvite_from_org(self, account: Account, login: str | None) -> list[Receipt]:
         """Cancel the account's invitations to the organisation. A failed one can't be, and gives nothing any more."""
-        return self.uninvite_whoever(account, lambda: login)
+        return self.uninvite_whoever(account, self.org_invitations(), login)
 
-    def uninvite_whoever(self, account: Account, login: Callable[[], str | None]) -> list[Receipt]:
-        """The same where the login is still being looked up: it is asked for once the invitations are there."""
-        found = self._client.pages("list invitations", f"{self._org}/invitations")
-        name, email = login(), email_of(account)
-        mine = [invitation for invitation in found if _invites(invitation, name, email)]
+    def org_invitations(self) -> list[dict[str, Any]]:
+        """The organisation's pending invitations."""
+        return self._client.pages("list invitations", f"{self._org}/invitations")
+
+    def uninvite_whoever(
+        self, account: Account, invitations: Iterable[dict[str, Any]], login: str | None
+    ) -> list[Receipt]:
+        """Cancel those of these invitations to the organisation that are the account's."""
+        mine = [invitation for invitation in invitations if _invites(invitation, login, email_of(account))]
         return [r for i in mine for r in self.delete("delete an invitation", f"{self._org}/invitations/{i['id']}")]
 
     def leave_repo(self, account: Account, login: str | None, path: str) -> list[Receipt]:
@@ -59,7 +63,14 @@ class Levers:
 
     def offers(self, account: Account, path: str) -> list[dict[str, Any]]:
         """The account's invitations to a repository, expired ones included."""
-        offers = self._client.pages("list invitations", f"{path}/invitations")
+        return self.meant_for(account, self.all_offers(path))
+
+    def all_offers(self, path: str) -> list[dict[str, Any]]:
+        """Everybody's invitations to a repository."""
+        return self._client.pages("list invitations", f"{path}/invitations")
+
+    def meant_for(self, account: Account, offers: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The account's among these invitations to a repository."""
         return [offer for offer in offers if str((offer.get("invitee") or {}).get("id")) == account.external_id]
 
     def end_line(self, account: Account, login: str | None, resource: Resource) -> list[Receipt]:

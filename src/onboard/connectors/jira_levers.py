@@ -9,7 +9,7 @@ from onboard.connectors.http import Answer, documented
 from onboard.connectors.jira_client import JiraClient, User
 from onboard.connectors.jira_roles import Role
 from onboard.connectors.jira_schemes import Entry, entries
-from onboard.connectors.levers import Lever, pull_together
+from onboard.connectors.levers import Lever, pull_together, shared
 from onboard.errors import SystemRefused
 from onboard.model import Receipt
 
@@ -51,7 +51,8 @@ class Levers:
 
     def drop_entries(self, user: User, scheme: str | None = None, permission: str | None = None) -> list[Receipt]:
         """Take the user out of a permission scheme, or out of all: one entry for each permission."""
-        found = [entry for each in entries(self._client).values() for entry in each if entry.user == user.id]
+        schemes = shared((self._client.system, "permission schemes"), partial(entries, self._client))()
+        found = [entry for each in schemes.values() for entry in each if entry.user == user.id]
         mine = [entry for entry in found if scheme in (None, entry.scheme) and permission in (None, entry.permission)]
         return pull_together(self._client.system, [self.lever(partial(self._drop_entry, user, e)) for e in mine])
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from onboard.connectors.http import documented, side_by_side
 from onboard.connectors.jira_client import Actors, JiraClient
-from onboard.connectors.levers import AT_ONCE
+from onboard.connectors.levers import AT_ONCE, shared
 from onboard.errors import SystemFailed
 
 T = TypeVar("T")
@@ -43,9 +43,12 @@ Use = Callable[[Role, Actors | SystemFailed], T]
 
 def look_at_all(client: JiraClient, use: Use[T]) -> Looked[T]:
     """What `use` makes of every role there is. Raises SystemFailed where the projects can't be listed."""
-    asked: tuple[Callable[[], Any], ...] = (client.projects, client.shared_roles)
-    projects, shared = side_by_side(lambda ask: ask(), asked)
-    roles = [Role(key, name, f"project/{key}/role/{id_}") for key in projects for id_, name in shared.items()]
+    asked: tuple[Callable[[], Any], ...] = (
+        shared((client.system, "projects"), client.projects),
+        shared((client.system, "roles"), client.shared_roles),
+    )
+    projects, everywhere = side_by_side(lambda ask: ask(), asked)
+    roles = [Role(key, name, f"project/{key}/role/{id_}") for key in projects for id_, name in everywhere.items()]
     work: list[Callable[[], Any]] = [partial(_looked, client, use, role) for role in roles]
     work += [partial(_listed, client, key) for key in projects]
     told = side_by_side(lambda step: step(), work, AT_ONCE)
@@ -60,7 +63,9 @@ def _looked(client: JiraClient, use: Use[T], role: Role) -> T | None:
     """What `use` makes of a shared role; None where the project hasn't got it."""
     try:
         with documented(client.system, f"read role {role.name} of {role.project}"):
-            actors = client.find_actors(role.project, role.name, role.path)
+            actors = shared(
+                (client.system, role.path), partial(client.find_actors, role.project, role.name, role.path)
+            )()
     except SystemFailed as failure:
         return use(role, failure)
     return None if actors is None else use(role, actors)
@@ -78,6 +83,7 @@ def _used(client: JiraClient, use: Use[T], role: Role) -> T:
 def _listed(client: JiraClient, project: str) -> list[Role] | SystemFailed:
     try:
         with documented(client.system, f"list the roles of {project}"):
-            return [Role(project, name, path) for name, path in client.roles(project).items()]
+            roles = shared((client.system, f"roles of {project}"), partial(client.roles, project))()
+            return [Role(project, name, path) for name, path in roles.items()]
     except SystemFailed as failure:
         return failure

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from onboard.connectors.base import Hold, Residue, Unverifiable
 from onboard.connectors.http import MALFORMED, malformed, side_by_side
@@ -147,6 +148,46 @@ class Once(Generic[T]):
             if not self._done:
                 self._done.append(self._work())
             return self._done[0]
+
+
+class _Shared:
+    """What was read, by what it is; each once, though many ask."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: dict[tuple[str, ...], Once[Any]] = {}
+
+    def get(self, key: tuple[str, ...], work: Callable[[], Any]) -> Once[Any]:
+        """The same for the same key."""
+        with self._lock:
+            return self._kept.setdefault(key, Once(work))
+
+
+_SHARED: ContextVar[_Shared | None] = ContextVar("onboard_shared", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Cut-offs of many people inside read what is the same for all of them once, when the first needs it.
+
+    What comes up after that is missed by them, and found by reading again afterwards, as ever.
+    """
+    token = _SHARED.set(_Shared())
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def shared(key: tuple[str, ...], work: Callable[[], T]) -> Once[T]:
+    """The work, done once for everybody inside `sharing`; outside of it once for whoever holds what this returns."""
+    all_of_them = _SHARED.get()
+    return all_of_them.get(key, work) if all_of_them else Once(work)
+
+
+def is_shared() -> bool:
+    """Whether `sharing` is around this."""
+    return _SHARED.get() is not None
 
 
 def _all_of(name: str, ask: Callable[[], Iterable[T]]) -> tuple[list[T], str]:

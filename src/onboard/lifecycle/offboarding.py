@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
 from onboard.connectors.base import Writer
+from onboard.connectors.levers import sharing
 from onboard.connectors.pacing import urgent
 from onboard.engine.parallel import attempts, each
 from onboard.engine.perform import container
@@ -154,15 +156,20 @@ def _told(levers: Iterable[Lever]) -> str:
 def _pull_all(
     services: Services, register: Register, people: Iterable[str], actor: Actor, pulled: Collection[str]
 ) -> tuple[list[Lever], list[BaseException]]:
-    """Every lever on every account of these people, all systems side by side, so that a slow one delays no other."""
+    """Every lever on every account of these people, all systems side by side, so that a slow one delays no other.
+
+    What is the same for several people is read once for all of them.
+    """
     writers = services.writers()
     todo: dict[str, list[Account]] = {}
     for account in (a for person in people for a in subject_of(services, register, person).everything):
         if account.id not in pulled:
             todo.setdefault(account.system, []).append(account)
-    ended = each(
-        lambda accounts: attempts(lambda account: _pull(services, account, actor, writers), accounts), todo.values()
-    )
+    several = any(len(accounts) > 1 for accounts in todo.values())
+    with sharing() if several else nullcontext():
+        ended = each(
+            lambda accounts: attempts(lambda account: _pull(services, account, actor, writers), accounts), todo.values()
+        )
     return [lever for levers, _ in ended for lever in levers], [fault for _, faults in ended for fault in faults]
 
 
