@@ -14,6 +14,8 @@ from onboard.errors import BadInput, Problem
 from onboard.model import OPERATOR
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from onboard.ledger import Ledger, Profile
 
 
@@ -73,8 +75,8 @@ def change(
     with context.ledger() as ledger:
         who = render.resolve(ledger.people, person)
         old = ledger.people.get(who)
-        ledger.people.update(who, Profile(name or old.name, email or old.email, {**old.handles, **handles}))
-        _note_handles(ledger, who, handles)
+        new = Profile(name or old.name, email or old.email, {**old.handles, **handles})
+        _update(ledger, who, new, handles)
     output.say(f"Changed {name or old.name} ({render.short(who)}).")
     binding.look_up({who: handles})
 
@@ -123,9 +125,8 @@ def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
             changed[person] = updated
     _enter(ledger, new)
     for person, profile in changed.items():
-        ledger.people.update(person, profile)
         before = kept[person].handles
-        _note_handles(ledger, person, {s: h for s, h in profile.handles.items() if before.get(s) != h})
+        _update(ledger, person, profile, {s: h for s, h in profile.handles.items() if before.get(s) != h})
     return _Brought(new, changed, len(roster) - len(new) - len(changed))
 
 
@@ -154,13 +155,17 @@ def _enter(ledger: Ledger, profiles: Mapping[str, Profile]) -> None:
         ledger.journal.append_many(facts, actor=OPERATOR, at=context.clock())
 
 
-def _note_handles(ledger: Ledger, person: str, handles: Mapping[str, str]) -> None:
-    """Put on record that handles were given anew, and by whom: a Vault handle says who may approve as whom."""
+def _update(ledger: Ledger, person: str, profile: Profile, handles: Mapping[str, str]) -> None:
+    """Replace a profile and, in one with it, record who gave handles anew: Vault's says who may approve as whom."""
     from onboard.ledger import records
 
     facts = [records.handle_changed(person, system) for system in sorted(handles)]
-    if facts:
-        ledger.journal.append_many(facts, actor=context.caller(), at=context.clock())
+    actor = context.caller() if facts else OPERATOR
+
+    def note(connection: Connection) -> None:
+        ledger.journal.append_in(connection, facts, actor=actor, at=context.clock())
+
+    ledger.people.update(person, profile, note)
 
 
 def _unrecorded(ledger: Ledger, profile: Profile) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -63,6 +64,10 @@ class Trial:
     until: datetime | None = None
 
 
+def _nothing(_: Connection, _proof: str) -> None:
+    return
+
+
 class Codes:
     """The open codes, at most one for an account. Safe from several threads and processes."""
 
@@ -94,10 +99,13 @@ class Codes:
         with self._database.writing() as connection:
             remove(connection, claim.person, _purpose(claim.account))
 
-    def redeem(self, claim: Claim, typed: str, now: datetime) -> Trial:
+    def redeem(
+        self, claim: Claim, typed: str, now: datetime, along: Callable[[Connection, str], object] = _nothing
+    ) -> Trial:
         """Try a code, however it is spaced and cased. Right, it is spent; wrong, it stays for the tries that are left.
 
-        Of several who type it at once, one is right.
+        Of several who type it at once, one is right. `along` puts on record what a right one shows (its proof), so that
+        none is spent without.
         """
         with self._database.writing() as connection:
             kept = self._kept(connection, claim)
@@ -109,6 +117,8 @@ class Codes:
                 seal(connection, claim.person, _purpose(claim.account), kept)
             else:
                 remove(connection, claim.person, _purpose(claim.account))
+            if verdict is Verdict.RIGHT:
+                along(connection, kept["proof"])
         since, until = (datetime.fromisoformat(kept[name]) for name in ("since", "until"))
         return Trial(verdict, kept["proof"], TRIES - kept["wrong"], since, until)
 

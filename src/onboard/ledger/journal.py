@@ -46,19 +46,34 @@ class Journal:
         worker that was frozen and has been taken over writes nothing. OnboardError for what may not be kept (see
         `entries.seal`), SystemFailed where the database fails.
         """
+        with self._database.writing() as connection:
+            return self.append_in(connection, records, actor=actor, at=at, under=under)
+
+    def append_in(
+        self,
+        connection: Connection,
+        records: Iterable[Record],
+        *,
+        actor: Actor,
+        at: datetime,
+        under: Iterable[Lease] = (),
+    ) -> tuple[Entry, ...]:
+        """The same within a writing transaction of the caller's: what is kept there stands with its entries, or not.
+
+        Raises as `append_many`.
+        """
+        for lease in under:
+            lease.confirm(connection)
         entries: list[Entry] = []
         rows: list[dict[str, Any]] = []
-        with self._database.writing() as connection:
-            for lease in under:
-                lease.confirm(connection)
-            after = _head(connection)
-            for record in records:
-                entry, canonical = seal(record, actor, at, after)
-                entries.append(entry)
-                rows.append({"seq": entry.seq, "hash": entry.hash, "canonical": canonical})
-                after = Head(entry.seq, entry.hash)
-            if rows:
-                connection.execute(insert(journal), rows)
+        after = _head(connection)
+        for record in records:
+            entry, canonical = seal(record, actor, at, after)
+            entries.append(entry)
+            rows.append({"seq": entry.seq, "hash": entry.hash, "canonical": canonical})
+            after = Head(entry.seq, entry.hash)
+        if rows:
+            connection.execute(insert(journal), rows)
         return tuple(entries)
 
     def entries(

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -53,6 +53,10 @@ class Identity(NamedTuple):
     handle: str
 
 
+def _nothing(_: Connection) -> None:
+    return
+
+
 class People:
     """The people that this ledger knows, and what their opaque ids stand for.
 
@@ -85,13 +89,14 @@ class People:
         seal(connection, person, PROFILE, _profile_json(profile))
         return [*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))]
 
-    def update(self, person: str, profile: Profile) -> None:
-        """Replace what is known of a person. Raises BadInput as `add_all`."""
+    def update(self, person: str, profile: Profile, along: Callable[[Connection], object] = _nothing) -> None:
+        """Replace what is known of a person; `along` writes what has to stand with it. Raises BadInput as `add_all`."""
         with self._database.writing() as connection:
             seal(connection, person, PROFILE, _profile_json(profile))
             mine = (person_index.c.person == person) & (person_index.c.purpose == PROFILE)
             connection.execute(delete(person_index).where(mine))
             _raise([*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))])
+            along(connection)
 
     def get(self, person: str) -> Profile:
         """Who a person is."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from onboard.errors import BadInput, Refused, SystemFailed
 from onboard.ledger import records
 from onboard.ledger.codes import LIFE, Claim, Codes, Trial, Verdict
 from onboard.lifecycle.proposing import bind_entered
-from onboard.lifecycle.standing import note, register_of
+from onboard.lifecycle.standing import register_of
 from onboard.model import Account, Actor, Kind, Proof
 from onboard.wiring import Services
 
@@ -140,10 +142,14 @@ def confirm(services: Services, account: Account, typed: str, actor: Actor) -> P
     where that can't be told, and then the code still counts.
     """
     require_same(services, account)
-    trial = Codes(services.ledger.database).redeem(_claim(account), typed, services.clock())
+
+    def record(connection: Connection, proof: str) -> None:
+        proven = records.account_proven(account.person or "", account.id, account.system, proof)
+        services.ledger.journal.append_in(connection, [proven], actor=actor, at=services.clock())
+
+    trial = Codes(services.ledger.database).redeem(_claim(account), typed, services.clock(), record)
     if trial.verdict is not Verdict.RIGHT:
         raise Refused(f"{_why_not(trial, account)} Nothing was changed.")
-    note(services, records.account_proven(account.person or "", account.id, account.system, trial.proof), actor)
     return Proof(trial.proof)
 
 
