@@ -60,7 +60,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A place in which no ledger was begun."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        yield f"sqlite:///{tmp_path / 'another.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres_server")
     name = f"e{secrets.token_hex(8)}"

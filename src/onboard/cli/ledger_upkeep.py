@@ -1,10 +1,17 @@
-"""`onboard ledger init`, `upgrade`, `backup`: what a ledger needs to live long."""
+"""`onboard ledger init`, `upgrade`, `backup`, `restore`: what a ledger needs to live long."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onboard.cli import context, output
+from onboard.errors import Findings
+
+if TYPE_CHECKING:
+    from onboard.ledger.proofs import Verdict
 
 app = typer.Typer()
 
@@ -31,3 +38,34 @@ def upgrade() -> None:
         if was == now
         else f"The ledger at {place} was brought from {was} to {now}."
     )
+
+
+@app.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to make; one that exists isn't overwritten.", dir_okay=False)],
+) -> None:
+    """Copy the whole ledger, as it is at this moment, to a new SQLite file, and verify the copy."""
+    from onboard.ledger import backup as backups
+
+    verdict = backups.back_up(context.settings().ledger_url.get_secret_value(), file)
+    _told(verdict, f"Wrote {file}")
+    output.say("It holds personal data and the keys to it: whoever is erased later is still in it.")
+
+
+@app.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="What onboard ledger backup wrote.", exists=True, dir_okay=False)],
+) -> None:
+    """Begin the ledger from a backup, where the settings say it is and none is."""
+    from onboard.ledger import backup as backups
+
+    verdict = backups.restore(file, context.settings().ledger_url.get_secret_value())
+    _told(verdict, f"Restored from {file}")
+    output.next_step("onboard ledger verify, against the witness or a head that was noted; then onboard review")
+
+
+def _told(verdict: Verdict, what: str) -> None:
+    """Say what was copied. A broken journal is copied too, since it is evidence, and told as what it is."""
+    if verdict.problem:
+        raise Findings(f"{what}, but the journal in it is broken at {verdict.problem}. See onboard ledger verify.")
+    output.say(f"{what}: {output.count(verdict.count, 'entry', 'entries')}, head {verdict.count}:{verdict.head}")

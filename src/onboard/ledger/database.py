@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, make_url
@@ -61,17 +61,31 @@ class Database:
         version knows, or older and on a server.
         """
         database = cls._at(url, create=False)
-        shape = database.shape()
-        if shape is None:
-            raise missing(database.place)
-        if shape != shapes.NEWEST and not database._dialect.UPGRADES_ITSELF:
-            raise BadInput.one(
-                f"The ledger in {database.place} was made by an older onboard: it has the shape {shape}, and this "
-                f"version needs {shapes.NEWEST}. Back it up, see that no older onboard works with it any more, then: "
-                "onboard ledger upgrade"
-            )
-        if shape != shapes.NEWEST:
-            database._upgrade()
+        with database._closed_on_failure():
+            database._welcome()
+        return database
+
+    @classmethod
+    def begin(cls, url: str) -> Database:
+        """The database at a URL, a new ledger begun where there is none. Raises BadInput as `open`."""
+        database = cls._at(url, create=True)
+        with closing(database), database.writing() as connection:
+            if shapes.shape_of(connection, database.place) is None:
+                shapes.create(connection, database._dialect.freeze_journal)
+        return cls.open(url)
+
+    @classmethod
+    def filled(cls, url: str, fill: Callable[[Connection], None]) -> Database:
+        """A ledger begun at a URL where there was none, and filled in the same transaction: it is there whole, or not.
+
+        Raises BadInput where one is there already.
+        """
+        database = cls._at(url, create=True)
+        with database._closed_on_failure(), database.writing() as connection:
+            if shapes.shape_of(connection, database.place) is not None:
+                raise BadInput.one(f"There is a ledger at {database.place} already; it isn't overwritten.")
+            shapes.create(connection, database._dialect.freeze_journal)
+            fill(connection)
         return database
 
     @classmethod
@@ -80,21 +94,8 @@ class Database:
 
         Raises BadInput where there is none, or one of a newer shape.
         """
-        database = cls._at(url, create=False)
-        try:
+        with closing(cls._at(url, create=False)) as database:
             return database._upgrade(), database.place
-        finally:
-            database.close()
-
-    @classmethod
-    def begin(cls, url: str) -> Database:
-        """The database at a URL, a new ledger begun where there is none. Raises BadInput as `open`."""
-        database = cls._at(url, create=True)
-        with database.writing() as connection:
-            if shapes.shape_of(connection, database.place) is None:
-                shapes.create(connection, database._dialect.freeze_journal)
-        database.close()
-        return cls.open(url)
 
     @classmethod
     def _at(cls, url: str, *, create: bool) -> Database:
@@ -110,6 +111,20 @@ class Database:
         if engines is None:
             raise missing(dialect.place(parsed))
         return cls(dialect, dialect.place(parsed), *engines)
+
+    def _welcome(self) -> None:
+        """See that there is a ledger of the newest shape; bring an older one there where that is ours to do."""
+        shape = self.shape()
+        if shape is None:
+            raise missing(self.place)
+        if shape != shapes.NEWEST and not self._dialect.UPGRADES_ITSELF:
+            raise BadInput.one(
+                f"The ledger in {self.place} was made by an older onboard: it has the shape {shape}, and this version "
+                f"needs {shapes.NEWEST}. Back it up, see that no older onboard works with it any more, then: "
+                "onboard ledger upgrade"
+            )
+        if shape != shapes.NEWEST:
+            self._upgrade()
 
     def shape(self) -> str | None:
         """The name of the shape that the database has, one of `migrations.REVISIONS`; None without a ledger in it."""
@@ -149,6 +164,14 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self._reader.dispose()
+
+    @contextmanager
+    def _closed_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
 
 def missing(place: str) -> BadInput:
