@@ -179,7 +179,25 @@ def test_a_user_without_an_entity_would_get_one_by_logging_in(house: House) -> N
 
     [left] = house.reader.residue(marta).remaining
 
-    assert (str(left.resource), left.via) == ("vault:login:userpass", "a user without an entity")
+    assert (str(left.resource), left.via) == ("vault:login:userpass", "direct")
+
+
+@pytest.mark.parametrize("cut_off", [True, False])
+def test_a_user_without_an_entity_is_shut_out_and_let_in_again_by_a_grant(house: House, cut_off: bool) -> None:
+    marta = house.enabled("marta")
+    house.root.secrets.identity.delete_entity(marta.external_id)
+    login, unbound = Resource("vault", "login", "userpass"), replace(marta, external_id=None)
+
+    if cut_off:
+        house.writer.cut_off(marta)
+    else:
+        house.writer.revoke(unbound, login, "enabled")
+
+    assert house.reader.residue(unbound).remaining == ()
+    with pytest.raises(Forbidden):
+        house.log_in("marta")
+    house.writer.grant(unbound, login, "enabled")
+    house.log_in("marta")
 
 
 def test_a_role_that_names_the_person_lets_them_in_under_a_new_entity(house: House) -> None:

@@ -20,15 +20,25 @@ ABSENT = "no such entity"
 
 
 class CutOff:
-    """Pulls every lever on one account. `named` finds the entity that answers to the account's name."""
+    """Pulls every lever on one account.
+
+    `named` finds the entity that answers to the account's name; `shut_out` keeps whoever has none from logging in.
+    """
 
     def __init__(
-        self, vault: Vault, clock: Clock, account: Account, named: Callable[[Account], Entity | None], leave: Leave
+        self,
+        vault: Vault,
+        clock: Clock,
+        account: Account,
+        named: Callable[[Account], Entity | None],
+        shut_out: Callable[[Account], Receipt],
+        leave: Leave,
     ) -> None:
         self._vault = vault
         self._clock = clock
         self._account = account
         self._named = named
+        self._shut_out = shut_out
         self._leave = leave
         self._sweeper = Sweeper(vault, clock)
 
@@ -50,9 +60,10 @@ class CutOff:
             raise
 
     def _by_name(self, hold: Hold) -> list[Receipt]:
-        entity = self._named(replace(self._account, external_id=None))
+        unbound = replace(self._account, external_id=None)
+        entity = self._named(unbound)
         if entity is None:
-            return [Receipt(ABSENT, self._clock(), changed=False)]
+            return [self._shut_out(unbound)]
         return self._everything(_Target(entity.id, Once(lambda: entity)), hold)
 
     def _everything(self, target: _Target, hold: Hold) -> list[Receipt]:

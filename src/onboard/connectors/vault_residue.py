@@ -118,7 +118,7 @@ class _Search:
         """A user of the login mount that no entity belongs to: logging in would make one."""
         mount, name = self._login, self._account.handle
         if mount and has_user(self._vault, name, mount) and self._vault.entity_of(name, mount) is None:
-            yield self._holding("login", mount.path, "enabled", "a user without an entity")
+            yield self._holding("login", mount.path, "enabled")
 
     def batch_tokens(self) -> Iterator[Unverifiable]:
         """They have no accessor. With the longest that the mounts of the account's logins let them live."""

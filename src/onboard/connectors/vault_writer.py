@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pydantic import SecretStr
 
@@ -14,6 +15,7 @@ from onboard.connectors.vault_api import Answer, Clock, Entity, Group, Mount, Va
 from onboard.connectors.vault_cutoff import ABSENT, CutOff
 from onboard.connectors.vault_health import writer_health
 from onboard.connectors.vault_sweep import Sweeper
+from onboard.connectors.vault_tokens import has_user
 from onboard.errors import SystemRefused
 from onboard.model import Account, Receipt, Resource, new_account_id
 
@@ -29,8 +31,9 @@ class VaultWriter:
     `approle:MOUNT/ROLE#HASH` and `lease:auth/MOUNT/login`, each as VaultReader names it.
 
     Entities are disabled, never deleted: after a deletion the next login would make a new one. An entity with aliases
-    on several mounts is one account: closing one login closes them all. Policies, groups themselves and the users of
-    an auth mount are never touched.
+    on several mounts is one account: closing one login closes them all. A user of the login mount who has no entity
+    yet gets a disabled one, so that they can't log in. Policies, groups themselves and the users of an auth mount are
+    never touched.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class VaultWriter:
         if resource.type == "token" and account.external_id is not None:
             return self._end_token(account.external_id, entity, resource.name)
         if entity is None:
-            return self._already(ABSENT)
+            return self._shut_out(account, resource.name) if resource.type == "login" else self._already(ABSENT)
         if resource.type == "login":
             return self._close(entity)
         if resource.type == "group":
@@ -97,7 +100,8 @@ class VaultWriter:
         Raises as base.Writer says, after trying all.
         """
         named = lambda unbound: self._entity(unbound, self._login_mount)  # noqa: E731
-        return CutOff(self._vault, self._clock, account, named, self._leave).pull(hold)
+        shut_out = lambda unbound: self._shut_out(unbound, self._login_mount)  # noqa: E731
+        return CutOff(self._vault, self._clock, account, named, shut_out, self._leave).pull(hold)
 
     def health(self) -> Health:
         """As base.Reader says; rights by `sys/capabilities-self`."""
@@ -117,13 +121,21 @@ class VaultWriter:
             return self._already("enabled", entity.id)
         return self._done(self._set_disabled(entity.id, disabled=False), entity.id)
 
-    def _create(self, account: Account, mount: Mount) -> Receipt:
+    def _shut_out(self, account: Account, mount_path: str) -> Receipt:
+        """Give a user of the mount who has no entity a disabled one: logging in would make one that isn't."""
+        mount = self._vault.mount(mount_path)
+        if not has_user(self._vault, account.handle, mount):
+            return self._already(ABSENT)
+        made = self._create(account, mount, disabled=True)
+        return replace(made, status="shut out", external_id=None)
+
+    def _create(self, account: Account, mount: Mount, *, disabled: bool = False) -> Receipt:
         """An entity with its alias. Its name comes from the account, so that another try goes on with the same one."""
         name = f"onboard-{account.id or new_account_id()}"
         made = self._vault.send(
             "make an entity",
             lambda c: c.secrets.identity.create_or_update_entity_by_name(
-                name, metadata={"managed_by": "onboard"}, disabled=False
+                name, metadata={"managed_by": "onboard"}, disabled=disabled
             ),
         )
         with after(self.system, "the entity was made"):

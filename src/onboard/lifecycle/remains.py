@@ -10,6 +10,7 @@ from onboard.connectors.base import OWN_ACCOUNT, Residue, Unverifiable, Writer
 from onboard.connectors.pacing import urgent
 from onboard.engine.diff import Sight, Subject
 from onboard.engine.parallel import each
+from onboard.engine.settle import READ_BACK
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.ledger import Register, records
 from onboard.ledger.records import ChangeRecord, Result
@@ -176,7 +177,7 @@ def _settle(services: Services, register: Register, lefts: Iterable[Left], actor
     for intent in grown.unresolved():
         if intent.digest == DIGEST and (residue := known.get(intent.change.account)):
             gone = intent.change.resource not in {holding.resource for holding in residue.remaining}
-            receipt = Receipt("read back", services.clock()) if gone else None
+            receipt = Receipt(READ_BACK, services.clock()) if gone else None
             note(services, records.outcome(intent.seq, Result.DONE if gone else Result.FAILED, receipt), actor)
 
 
@@ -245,7 +246,7 @@ def _take(
     todo = [
         (left, holding)
         for left in lefts
-        if register.assignments(left.person) and not protected_by(services, left.account)
+        if _outsourced(register, left.person) and not protected_by(services, left.account)
         for holding in left.roots
         if holding.via == "direct" and _unplanned(sight, holding)
     ]
@@ -255,10 +256,16 @@ def _take(
     return tuple(each(lambda one: _end(services, writers, *one, actor), todo))
 
 
+def _outsourced(register: Register, person: str) -> bool:
+    return bool(register.assignments(person) or register.vendors_of(person))
+
+
 def _unplanned(sight: Sight, holding: Holding) -> bool:
+    """Whether the common reading doesn't show it, and the journal may name it."""
     observation = sight.observed.get(holding.resource.system)
-    known = observation is not None and holding.resource in observation.readings
-    return not known and "@" not in f"{holding.resource}{holding.level}"
+    reading = observation.readings.get(holding.resource) if observation else None
+    shown = reading is not None and any(each_.account == holding.account for each_ in reading.holdings)
+    return not shown and "@" not in f"{holding.resource}{holding.level}"
 
 
 def _end(services: Services, writers: Mapping[str, Writer], left: Left, holding: Holding, actor: Actor) -> Taken:
