@@ -16,11 +16,20 @@ from onboard.sandbox.client import SandboxClient, SandboxProcess
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a piece of work took: requests as the sandbox counted them, wall seconds, and how much it found."""
+    """What a piece of work took: requests and bytes of answers as the sandbox counted them, wall seconds, finds.
+
+    `scaled` is by how much a smaller measurement was multiplied; 1 for what was measured as it is.
+    """
 
     requests: int
+    bytes: int
     seconds: float
     found: int
+    scaled: int = 1
+
+    def times(self, factor: int) -> Cost:
+        """What so many times as much would take, where everything grows evenly."""
+        return Cost(self.requests * factor, self.bytes * factor, self.seconds * factor, self.found * factor, factor)
 
 
 @contextmanager
@@ -36,7 +45,8 @@ def measure(client: SandboxClient, system: str, work: Callable[[], int]) -> Cost
     began = time.perf_counter()
     found = work()
     seconds = time.perf_counter() - began
-    return Cost(len(client.requests(system, since)), round(seconds, 3), found)
+    entries = client.requests(system, since)
+    return Cost(len(entries), sum(entry["size"] for entry in entries), round(seconds, 3), found)
 
 
 def peak_memory_mb() -> int:

@@ -20,6 +20,9 @@ from onboard.errors import SystemFailed, SystemRefused
 
 T = TypeVar("T")
 
+#: Calls at once for what is listed repository by repository; GitHub takes a hundred from everybody together.
+_LISTING = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
@@ -95,7 +98,7 @@ class Sweep:
         known = {name: known[name] for name in keyless if name in known}
         wanted = by_name if self._fresh is None else self._fresh
         names = sorted(due(known, by_name, wanted, self._client.clock()))
-        read = side_by_side(lambda name: self._rest.listed(name, keys=by_name[name].keys != 0), names)
+        read = side_by_side(lambda name: self._rest.listed(name, keys=by_name[name].keys != 0), names, _LISTING)
         now = dict(zip(names, read, strict=True))
         empty = {name: listed.at for name, listed in now.items() if is_empty(listed)}
         self._memory.note(empty, now.keys() - empty.keys())

@@ -22,7 +22,10 @@ RECORDING_LENGTH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One request that was dealt with. `status` is None where the connection was dropped; `fault` is what it met."""
+    """One request that was dealt with. `status` is None where the connection was dropped; `fault` is what it met.
+
+    `size` is the answer's body in bytes, before any compression.
+    """
 
     n: int
     system: str
@@ -34,6 +37,7 @@ class Logged:
     at: str
     write: bool
     fault: str | None
+    size: int
 
 
 class RequestLog:
@@ -209,6 +213,7 @@ class Gate:
             at=self.clock.now().isoformat(),
             write=target.is_write(scope["method"], scope["path"]),
             fault=fault.kind if fault else None,
+            size=sum(len(message.get("body", b"")) for message in messages),
         )
 
 
