@@ -267,4 +267,4 @@ def test_an_administrators_token_that_cannot_write_lets_a_reader_see_sessions(wo
     assert {each.name: each.available for each in reader.capabilities()}["reading sessions (Enterprise)"]
     assert (reader.health().missing, reader.health().excess) == ((), ())
     with pytest.raises(SlackApiError, match="missing_scope"):
-        workspace.client("read_admin_token").admin_users_session_reset(user_id=workspace.marta.external_id)
+        workspace.client("read_admin_token").admin_users_session_reset(user_id=workspace.marta.external_id or "")

@@ -48,13 +48,10 @@ TEMPLATE = """\
 
 # A system's protected accounts, by handle or id, are never changed: owners, emergency accounts, onboard's own.
 
-# [systems.github]              # ONBOARD_GITHUB__TOKEN, ONBOARD_GITHUB__READ_TOKEN
+# [systems.github]              # ONBOARD_GITHUB__TOKEN, __READ_TOKEN; or instead of a token a GitHub App: __APP_ID,
+#                               # __INSTALLATION_ID and __PRIVATE_KEY_FILE, and __READ_APP_ID … for the one that reads
 # org = "acme"
 # base_url = "https://api.github.com"
-# app_id = 1234                 # instead of a token: a GitHub App, its key in ONBOARD_GITHUB__PRIVATE_KEY_FILE
-# installation_id = 567890
-# read_app_id = 1235            # another App, which can't write: ONBOARD_GITHUB__READ_PRIVATE_KEY_FILE
-# read_installation_id = 567891
 # protected = ["octo-admin"]
 
 # [systems.jira]                # ONBOARD_JIRA__TOKEN, ONBOARD_JIRA__READ_TOKEN
@@ -63,7 +60,8 @@ TEMPLATE = """\
 # email = "onboard@acme.example"
 # read_email = "onboard-reader@acme.example"   # whose read_token is; email unless given
 
-# [systems.slack]               # ONBOARD_SLACK__BOT_TOKEN, __ADMIN_TOKEN (SCIM), __READ_TOKEN, __READ_ADMIN_TOKEN (sessions)
+# [systems.slack]               # ONBOARD_SLACK__BOT_TOKEN, __ADMIN_TOKEN (SCIM), __READ_TOKEN,
+#                               # __READ_ADMIN_TOKEN (an administrator's that can't write, to read sessions)
 # base_url = "https://slack.com/api/"
 # scim_base_url = "https://api.slack.com/scim/v1/"
 

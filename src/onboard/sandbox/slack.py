@@ -41,6 +41,7 @@ _SCOPES = {
     "read": _READ_SCOPES,
     "write": _READ_SCOPES | _WRITE_SCOPES,
     "admin": frozenset({"admin", "admin.users:read", "admin.users:write", "users:read", "users:read.email"}),
+    "read-admin": frozenset({"admin.users:read", "users:read", "users:read.email"}),
 }
 #: What a person's own token may do: look around, and invite to and kick from the channels that they are in.
 _PERSON_SCOPES = frozenset(
@@ -183,7 +184,7 @@ class SlackSimulator:
         state = self._current(self._clock.now())
         if principal.person:
             return state.of_person(principal.person)
-        return state.users[OWNER_USER if principal.label == "admin" else BOT_USER]
+        return state.users[OWNER_USER if principal.label.endswith("admin") else BOT_USER]
 
     async def _scim(self, request: Request) -> Response:
         body = await request.body()
