@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from onboard.engine.settle import WHOLE_ACCOUNT
 from onboard.errors import BadInput
+from onboard.ledger import ChangeRecord, records
 from onboard.lifecycle import offboarding
+from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.stake import stakes
-from onboard.model import OPERATOR
+from onboard.model import OPERATOR, Resource
 from onboard.wiring import Services
 from tests.world import IDS, World
 
@@ -116,7 +119,7 @@ def test_one_system_that_fails_delays_no_other_and_is_said_for_each(staffed: Wor
     assert cut.exit_code == 5
 
 
-def test_killed_between_two_people_all_are_on_record_and_a_rerun_goes_on_with_what_is_left(staffed: World) -> None:
+def test_interrupted_between_two_people_all_are_on_record_and_a_rerun_goes_on_with_what_is_left(staffed: World) -> None:
     with pytest.raises(KeyboardInterrupt):
         offboarding.cut_off_vendor(dying_at(staffed, "slack"), "nordwind", OPERATOR)
 
@@ -131,6 +134,22 @@ def test_killed_between_two_people_all_are_on_record_and_a_rerun_goes_on_with_wh
     assert list(staffed.services.ledger.journal.entries(after=facts, kinds={"fact"})) == []
     assert cut.report.remains.dead
     assert staffed.register.unresolved() == ()
+
+
+def test_a_lever_that_nobody_answered_is_pulled_again_though_nothing_was_seen_to_be_held(staffed: World) -> None:
+    """A reading of channels and user groups doesn't show the account itself."""
+    staffed.note(*(records.cut_off(IDS[person]) for person in NORDWIND))
+    bind_everybody(staffed.services, OPERATOR)
+    account = staffed.register.bindings(IDS["viktor"])["slack"].account
+    whole = Resource("slack", WHOLE_ACCOUNT, account)
+    change = ChangeRecord(IDS["viktor"], "slack", account, whole, "everything", None)
+    staffed.note(records.intended(offboarding.LEVERS, change))
+    staffed.reconcile("viktor")
+    assert staffed.register.unresolved() == ()
+
+    cut = cut_off(staffed)
+
+    assert ("slack", account) in {(lever.system, lever.account) for lever in cut.levers}
 
 
 def test_a_rerun_of_what_is_done_writes_nothing_and_reads_again(staffed: World) -> None:

@@ -15,6 +15,8 @@ from onboard.model import Account, Actor, Grant, Observation, Receipt, scale_of
 WHOLE_ACCOUNT = "account"
 #: Under what name the journal keeps that something was found gone which no revocation of ours took.
 FOUND_GONE = "found-gone"
+#: The status of a receipt that no system gave: a reading showed what was meant.
+READ_BACK = "read back"
 #: For how long a request that a dead process sent may still be carried out, so that "not there" isn't the last word.
 LATE = timedelta(minutes=2)
 
@@ -40,7 +42,7 @@ def settle(
         late = intent.change.after is not None and now - intent.at < LATE
         if so is None or (late and not so):
             continue
-        receipt = Receipt("read back", now) if so else None
+        receipt = Receipt(READ_BACK, now) if so else None
         journal.record(records.outcome(intent.seq, Result.DONE if so else Result.FAILED, receipt), actor=actor, at=now)
 
 
@@ -62,7 +64,7 @@ def write_off(
     for change in tuple(_gone(sight, accounts, register, clock())):
         if (change.person, change.resource) not in needed:
             intent = journal.record(records.intended(FOUND_GONE, change), actor=actor, at=clock())
-            receipt = Receipt("read back", clock(), changed=False)
+            receipt = Receipt(READ_BACK, clock(), changed=False)
             journal.record(records.outcome(intent.seq, Result.DONE, receipt), actor=actor, at=clock())
 
 

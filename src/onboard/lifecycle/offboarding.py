@@ -13,9 +13,10 @@ from onboard.connectors.levers import sharing
 from onboard.connectors.pacing import urgent
 from onboard.engine.parallel import attempts, each
 from onboard.engine.perform import container
-from onboard.engine.settle import WHOLE_ACCOUNT
+from onboard.engine.settle import READ_BACK, WHOLE_ACCOUNT
 from onboard.errors import BadInput, SystemFailed, Waiting
 from onboard.ledger import Register, owner_here, records
+from onboard.ledger.effects import Intended
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, protected_by, register_of, subject_of
@@ -114,13 +115,22 @@ def people_of(register: Register, vendor: str) -> list[str]:
 
 
 def _pulled_already(register: Register, people: Iterable[str]) -> frozenset[str]:
-    """The accounts on which every lever was pulled since their person was cut off, as the ledger has it."""
+    """The accounts on which every lever was pulled since their person was cut off, as the ledger has it.
+
+    That a reading showed nothing held isn't enough: it doesn't show the account itself, nor what hangs on it.
+    """
     since = {person: gone.entry for person in people if (gone := register.left(person)) and gone.name == CUT_OFF}
     return frozenset(
         intent.change.account
         for intent in register.intents(LEVERS)
-        if intent.result is Result.DONE and intent.seq > since.get(intent.change.person, intent.seq)
+        if _answered(intent) and intent.seq > since.get(intent.change.person, intent.seq)
     )
+
+
+def _answered(intent: Intended) -> bool:
+    """Whether the system itself said that it was done."""
+    receipt = intent.outcome.receipt if intent.outcome else None
+    return intent.result is Result.DONE and (receipt is None or receipt.status != READ_BACK)
 
 
 def _cut_off(services: Services, people: Sequence[str], actor: Actor, pulled: Collection[str]) -> CutOff:
