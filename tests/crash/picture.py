@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from onboard.engine.settle import FOUND_GONE
+from onboard.errors import BadInput
 from onboard.ledger import Ledger, Proposal, Register
 from onboard.ledger.proofs import verify
 from onboard.lifecycle.remains import DIGEST as LEFT_OVER
@@ -55,12 +56,13 @@ def faults(ledger: Ledger, register: Register) -> Iterator[str]:
 
 def told(ledger: Ledger, register: Register) -> dict[str, Any]:
     """The register's projections."""
-    accounts = {binding.account: _account(ledger, binding.account) for p in NAMES for binding in register.accounts(p)}
+    bindings = [binding for person in register.people for binding in register.accounts(person)]
+    accounts = {binding.account: _account(ledger, binding.account) for binding in bindings}
     return {
         "engagements": {name: repr(engagement) for name, engagement in register.engagements.items()},
         "vendors": {name: repr(vendor) for name, vendor in register.vendors.items()},
         "policy": register.policy,
-        "people": {NAMES[person]: _person(register, person, accounts) for person in sorted(register.people)},
+        "people": {_name(ledger, p): _person(register, p, accounts) for p in sorted(register.people)},
         "owned": sorted(
             f"{NAMES[person]} {accounts[account]} {resource} {sorted(levels)}"
             for (person, account, resource), levels in register.owned().items()
@@ -69,11 +71,21 @@ def told(ledger: Ledger, register: Register) -> dict[str, Any]:
         "open plans": sorted(_plan(register, proposal, accounts) for proposal in register.open_proposals()),
         "tasks": sorted(f"{NAMES[t.person]} {t.system} {t.what} {t.owner} {t.due}" for t in register.open_tasks()),
         "last review": register.last_review,
+        "entered": sorted(repr(profile) for profile in ledger.people.all().values()),
     }
 
 
+def _name(ledger: Ledger, person: str) -> str:
+    """Who it is: by the sandbox, or as they were entered."""
+    known = NAMES.get(person)
+    return known or ledger.people.get(person).name
+
+
 def _account(ledger: Ledger, account: str) -> str:
-    identity = ledger.people.account(account)
+    try:
+        identity = ledger.people.account(account)
+    except BadInput:
+        return "erased"
     # An entity that is made in the run has another id each time.
     known = "an entity" if identity.system == "vault" and identity.external_id else identity.external_id
     return f"{identity.system} {identity.handle} ({known})"
@@ -90,7 +102,8 @@ def _person(register: Register, person: str, accounts: Mapping[str, str]) -> dic
         },
         "left": left.name if left else None,
         "last removal": (removal.name, removal.engagement) if removal else None,
-        "accounts": {binding.system: accounts[binding.account] for binding in register.accounts(person)},
+        "accounts": [f"{b.system} {accounts[b.account]}, {b.proof}" for b in register.accounts(person)],
+        "erased": person in register.erased,
     }
 
 

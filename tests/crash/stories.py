@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from onboard.cli.main import app
 from onboard.errors import Refused
 from onboard.ledger import records
-from onboard.lifecycle import approvals, discovery, facts, gates, nightly, offboarding, tasks
+from onboard.lifecycle import approvals, discovery, erasure, facts, gates, nightly, offboarding, proving, tasks
+from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.ramp_up import ramp_up
 from onboard.lifecycle.reconciling import reconcile
 from onboard.lifecycle.role_change import change_role
 from onboard.model import OPERATOR, SCHEDULER, Phase
 from onboard.review.access import review
+from tests.cli.house import write_manifest
 from tests.crash.laboratory import Scene, Story
 from tests.world import IDS, World
 
@@ -103,7 +109,79 @@ def both(world: World) -> None:
     world.onboarded("marta", "jonas", phase=Phase.RAMP_UP)
 
 
+def claimed(world: World) -> dict[str, str]:
+    """Marta's account on GitHub is bound, and she was told a code."""
+    world.start("marta")
+    account = proving.account_of(world.services, MARTA, "github", OPERATOR)
+    return {"code": proving.ask(world.services, account).code or ""}
+
+
+def dead_and_gone(world: World) -> None:
+    world.start("marta")
+    offboarding.offboard(world.services, MARTA, None, OPERATOR)
+
+
+def manifests(world: World) -> None:
+    """Marta has started, and a manifest that no longer names her is about to be loaded."""
+    ids = {name: IDS[name] for name in ("ada", "piet", "viktor", "lena", "marta", "jonas")}
+    folder = world.database.parent
+    text = write_manifest(folder, ids).read_text()
+    cli(folder, world.sandbox.env, "engagement", "load", "payments.yaml")
+    onboarded(world)
+    (folder / "payments.yaml").write_text("\n".join(line for line in text.splitlines() if MARTA not in line))
+
+
+def bound(world: World) -> None:
+    bind_everybody(world.services, OPERATOR)
+
+
+def nobody(_: World) -> None:
+    """Just the people and their engagement."""
+
+
 # What is done
+
+
+def cli(folder: Path, env: Mapping[str, str], *words: str) -> int:
+    """What a command typed in that folder ends with."""
+    url = {"ONBOARD_LEDGER_URL": f"sqlite:///{folder / 'onboard.db'}"}
+    with contextlib.chdir(folder):
+        result = CliRunner().invoke(app, list(words), env={**env, **url})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code
+
+
+def load(scene: Scene) -> int:
+    return cli(scene.folder, scene.env, "engagement", "load", "payments.yaml")
+
+
+def change_handle(scene: Scene) -> int:
+    return cli(scene.folder, scene.env, "person", "set", IDS["ada"], "--github", "octo-admin")
+
+
+def enter(scene: Scene) -> int:
+    them = ("--email", "mallory@elsewhere.example", "--github", "mallory")
+    return cli(scene.folder, scene.env, "person", "add", "Mallory Moss", *them)
+
+
+def checkpoint(scene: Scene) -> int:
+    told = {"ONBOARD_CHECKPOINTS__WITNESSES": f"file:{scene.folder / 'witness.jsonl'}"}
+    return cli(scene.folder, {**scene.env, **told}, "ledger", "checkpoint")
+
+
+def bind(scene: Scene) -> int:
+    bind_everybody(scene.services, OPERATOR)
+    return 0
+
+
+def prove(scene: Scene) -> int:
+    return cli(scene.folder, scene.env, "person", "confirm", MARTA, "--system", "github", "--code", scene.left["code"])
+
+
+def erase(scene: Scene) -> int:
+    erasure.erase(scene.services, MARTA, OPERATOR)
+    return 0
 
 
 def start(scene: Scene) -> int:
@@ -185,6 +263,13 @@ def by_night(scene: Scene) -> int:
 
 
 STORIES: dict[str, Story] = {
+    "enter a person": Story(nobody, enter),
+    "change a handle": Story(bound, change_handle),
+    "bind everybody": Story(nobody, bind),
+    "prove an account": Story(claimed, prove),
+    "load a manifest": Story(manifests, load),
+    "checkpoint": Story(onboarded, checkpoint),
+    "erase": Story(dead_and_gone, erase, refuses=True),
     "start": Story(signed, start, 6),
     "start everyone": Story(signed, start_everyone, 6),
     "record": Story(started, record, 6),

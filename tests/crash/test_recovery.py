@@ -256,6 +256,19 @@ def test_a_restore_that_was_killed_goes_on_where_it_was(world: World) -> None:
     assert offboarding.restore(world.services, MARTA, OPERATOR).open
 
 
+def test_entering_somebody_again_after_a_kill_prints_the_same_id(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    house = House(tmp_path, world.sandbox)
+    words = ("person", "add", "Mallory Moss", "--email=mallory@elsewhere.example", "--github=mallory")
+
+    ids = [house(*words).stdout for _ in range(2)]
+
+    assert ids[0] == ids[1]
+    assert len(house.json("person", "list")) == 1
+
+
 def test_a_manifest_loaded_again_after_a_kill_takes_from_whom_it_no_longer_names(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

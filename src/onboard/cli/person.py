@@ -44,15 +44,16 @@ def add(
     vault: Vault = "",
     system: Other = None,
 ) -> None:
-    """Enter a person and print their id, which is what manifests name."""
+    """Enter a person and print their id, which is what manifests name. Entered so already, only their id is printed."""
     from onboard.ledger import Profile
     from onboard.model import new_person_id
 
     handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)
     with context.begun_ledger() as ledger:
         profile = Profile(name, email, handles)
-        person = _unrecorded(ledger, profile) or new_person_id()
-        _enter(ledger, {person: profile})
+        person = _entered(ledger, profile) or new_person_id()
+        if person not in render.register(ledger).people:
+            _enter(ledger, {person: profile})
     output.say(person)
     binding.look_up({person: profile.handles})
 
@@ -168,10 +169,9 @@ def _update(ledger: Ledger, person: str, profile: Profile, handles: Mapping[str,
     ledger.people.update(person, profile, note)
 
 
-def _unrecorded(ledger: Ledger, profile: Profile) -> str | None:
-    """Somebody whose entering was interrupted: their profile is kept, but no fact says that they are there."""
-    same = [person for person, kept in ledger.people.all().items() if kept == profile]
-    return next((person for person in same if person not in render.register(ledger).people), None)
+def _entered(ledger: Ledger, profile: Profile) -> str | None:
+    """Who was entered as exactly this already, perhaps by the same command, which was interrupted."""
+    return next((person for person, kept in ledger.people.all().items() if kept == profile), None)
 
 
 def _handles(short: Mapping[str, str], other: list[str] | None) -> dict[str, str]:
