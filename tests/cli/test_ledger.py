@@ -179,3 +179,36 @@ def test_a_key_file_that_holds_none_is_bad_input(onboard: Onboard, home: Path, w
 
     assert result.exit_code == 2
     assert "key.pem holds no ed25519 public key in PEM" in result.stderr
+
+
+def test_a_ledger_that_was_lost_is_said_by_every_command_and_not_begun_anew(onboard: Onboard, written: Path) -> None:
+    written.rename(written.with_name("elsewhere.db"))
+
+    for command in (("person", "list"), ("tasks",), ("ledger", "verify"), ("ledger", "upgrade"), ("ledger", "export")):
+        result = onboard(*command)
+        assert result.exit_code == 2, command
+        assert f"There is no ledger at {written}. Was it moved, or lost?" in result.stderr
+    assert not written.exists()
+
+
+def test_a_backup_is_restored_where_the_ledger_was_and_verifies(onboard: Onboard, home: Path, written: Path) -> None:
+    before = onboard("person", "list").stdout
+    head = json.loads(onboard("ledger", "verify", "--json").stdout)["head"]
+    assert f"Wrote {home / 'copy.db'}: 3 entries, head 3:{head}" in onboard("ledger", "backup", home / "copy.db").stdout
+    written.unlink()
+
+    assert f"3 entries, head 3:{head}" in onboard("ledger", "restore", home / "copy.db").stdout
+
+    assert onboard("ledger", "verify", "--head", f"3:{head}").exit_code == 0
+    assert onboard("person", "list").stdout == before
+    again = onboard("ledger", "restore", home / "copy.db")
+    assert again.exit_code == 2
+    assert "There is a ledger at" in again.stderr
+
+
+def test_a_ledger_is_begun_on_purpose_once_and_is_up_to_date_then(onboard: Onboard, home: Path) -> None:
+    first, second = onboard("ledger", "init"), onboard("ledger", "init")
+
+    assert first.exit_code == second.exit_code == 0
+    assert f"The ledger at {home / 'onboard.db'} has 0 entries." in second.stdout
+    assert "is up to date" in onboard("ledger", "upgrade").stdout
