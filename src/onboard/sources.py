@@ -24,6 +24,7 @@ from onboard.settings import (
     Checkpoints,
     Limits,
     MailSettings,
+    Retention,
     Secret,
     Settings,
     Tasks,
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "checkpoints": Checkpoints,
     "limits": Limits,
     "mail": MailSettings,
+    "retention": Retention,
     "tasks": Tasks,
 }
 SECRETS = {field for field, info in (*FIELDS, *MailSettings.model_fields.items()) if info.annotation == Secret | None}

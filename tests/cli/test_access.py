@@ -26,7 +26,7 @@ def test_access_shows_each_right_with_its_line_and_its_end(house: House) -> None
 
 def test_somebody_who_left_holds_nothing_and_it_is_said_since_when(house: House) -> None:
     house.settle()
-    house("offboard", "marta", "--yes", code=6)
+    house("offboard", "marta", "--yes")
 
     result = house("access", "marta")
 
@@ -83,7 +83,7 @@ def test_an_explanation_goes_from_the_policy_line_to_the_receipt(house: House) -
 def test_an_explanation_says_why_something_is_not_held_and_names_no_bare_id(house: House) -> None:
     assert "the assignment to payments has not started" in house("explain", "jonas", API).stdout
     house.settle()
-    house("offboard", "marta", "--yes", code=6)
+    house("offboard", "marta", "--yes")
 
     told = house("explain", "marta", API).stdout
 
@@ -128,7 +128,7 @@ def test_a_finding_is_exit_code_4_stays_open_and_its_next_command_works(house: H
 
 def test_what_is_left_behind_comes_first_and_its_next_command_takes_it_away(house: House) -> None:
     house.settle()
-    house("offboard", "marta", "--yes", code=6)
+    house("offboard", "marta", "--yes")
     grant_behind_our_back(house, "acme/e2e-tests", "marta-nw", "push")
     grant_behind_our_back(house, "acme/docs", "mallory", "pull")
     house.sandbox.accept("mallory")
@@ -136,7 +136,7 @@ def test_what_is_left_behind_comes_first_and_its_next_command_takes_it_away(hous
     found = house("review", code=4, **PROTECTED)
 
     assert found.stdout.index("left-behind") < found.stdout.index("stranger")
-    house(*next_command(found), "--yes", code=6)
+    house(*next_command(found), "--yes")
     assert house.held("marta") == []
     left = json.loads(house("review", "--json", code=4, **PROTECTED).stdout)["findings"]
     assert [(finding["kind"], finding["handle"]) for finding in left] == [("stranger", "mallory")]

@@ -19,7 +19,7 @@ def test_what_somebody_held_is_told_after_they_left(house: House, sandbox: Sandb
     before = now()
     house.settle("marta")
     held = now()
-    house("offboard", "marta", "--yes", code=6)
+    house("offboard", "marta", "--yes")
 
     then = house.json("access", "marta", "--as-of", held)["held"]
 
@@ -37,7 +37,7 @@ def test_what_somebody_held_is_told_after_they_left(house: House, sandbox: Sandb
 def test_who_held_a_resource_is_told_with_whom_approved_it(house: House) -> None:
     house.settle("marta")
     held = now()
-    house("cutoff", "marta", "--yes", code=6)
+    house("cutoff", "marta", "--yes")
 
     (line,) = house.json("who", REPO, "--as-of", held)["held"]
     output = house("explain", "marta", REPO, "--as-of", held).stdout
