@@ -242,12 +242,6 @@ class World:
     def vault(self) -> Any:
         return hvac.Client(url=self.sandbox.vault["addr"], token=self.sandbox.vault["root_token"])
 
-    def without_vault_user(self, *people: str) -> World:
-        """These people can't log in to Vault unless an entity of theirs lets them; else that is left to do by hand."""
-        for person in people:
-            self.vault().auth.userpass.delete_user(self.sandbox.person(person).vault["username"])
-        return self
-
     def join_vault_group(self, person: str, group: str) -> None:
         """Put the entity of a person who has logged in before into a group, beside whoever is in it."""
         identity = self.vault().secrets.identity

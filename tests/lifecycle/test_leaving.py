@@ -30,7 +30,6 @@ def test_offboarding_leaves_nothing_on_any_system(world: World) -> None:
 
 def test_offboarding_twice_writes_nothing_the_second_time(world: World) -> None:
     world.onboarded("marta")
-    world.without_vault_user("marta")
     offboarding.offboard(world.services, IDS["marta"], None, OPERATOR)
     written = len(world.writes())
 
@@ -53,7 +52,6 @@ def test_pending_invitations_go_as_well(world: World) -> None:
 def test_expired_invitations_go_as_well(world: World) -> None:
     world.standing("marta")
     world.granted(world.reconcile("marta"))
-    world.without_vault_user("marta")
     world.advance_time(days=8)
 
     report = offboarding.offboard(world.services, IDS["marta"], None, OPERATOR)

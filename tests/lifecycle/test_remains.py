@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from onboard.ledger import Task
 from onboard.lifecycle import offboarding, tasks
 from onboard.lifecycle.approvals import VAULT_LOGIN
 from onboard.lifecycle.reconciling import Report
-from onboard.model import OPERATOR, Actor, Phase
+from onboard.model import OPERATOR, Actor, Holding, Phase, Resource
 from tests.world import IDS, World
 
 DEACTIVATE = "deactivate the account in the workspace acme"
 SECRETS = "change the secrets that the person could read"
-LOGIN = "end the log-in by userpass: disable the entity, or delete the user where there is none"
+LOGIN = "vault:login:userpass"
 
 
 def without_scim(world: World) -> World:
@@ -54,18 +53,17 @@ def evidence(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bare(world: World) -> World:
-    """Marta in discovery, who can't log in to Vault; a plan of Slack without SCIM."""
+    """Marta in discovery; a plan of Slack without SCIM."""
     world.onboarded("marta")
-    return without_scim(world.without_vault_user("marta"))
+    return without_scim(world)
 
 
 def test_an_account_that_no_plan_shows_goes_with_its_person(world: World) -> None:
     world.onboarded("marta")
-    world.without_vault_user("marta")
 
     report = offboarded(world)
 
-    assert [str(taken.holding.resource) for taken in report.remains.taken] == ["slack:workspace:acme"]
+    assert "slack:workspace:acme" in [str(taken.holding.resource) for taken in report.remains.taken]
     assert report.remains.dead
     assert report.tally.open == ()
     assert report.exit_code == 0
@@ -199,14 +197,15 @@ def test_whoever_is_back_has_no_tasks_to_be_done(bare: World) -> None:
     assert offboarded(bare).tally.open == (task,)
 
 
-def test_a_user_who_never_logged_in_may_still_and_that_is_a_task(world: World) -> None:
+def test_a_user_who_never_logged_in_to_vault_goes_with_the_person(world: World) -> None:
     world.onboarded("marta")
 
     report = offboarded(world)
 
-    assert what(report.tally.open) == [("vault", LOGIN)]
-    world.without_vault_user("marta")
-    assert offboarded(world).exit_code == 0
+    assert {str(t.holding.resource) for t in report.remains.taken if not t.failure} == {LOGIN, "slack:workspace:acme"}
+    with pytest.raises(requests.HTTPError):
+        world.login("marta")
+    assert report.exit_code == 0
 
 
 def test_the_secrets_that_somebody_could_read_are_to_be_changed_and_no_reading_tells_that(
@@ -226,7 +225,6 @@ def test_the_secrets_that_somebody_could_read_are_to_be_changed_and_no_reading_t
 
 def test_a_lever_that_failed_is_one_task_until_nothing_is_left(world: World) -> None:
     world.onboarded("marta")
-    world.without_vault_user("marta")
     world.sandbox.fault("github", "500", method="DELETE")
 
     cut = offboarding.cut_off(world.services, IDS["marta"], OPERATOR)
@@ -243,7 +241,6 @@ def test_a_lever_that_failed_is_one_task_until_nothing_is_left(world: World) -> 
 
 def test_a_lever_that_failed_where_nothing_is_left_is_no_failure(world: World) -> None:
     world.onboarded("marta")
-    world.without_vault_user("marta")
     deactivated_by_hand(world, "marta")
     world.sandbox.fault("slack", "500", path="session.reset")
 
@@ -255,7 +252,6 @@ def test_a_lever_that_failed_where_nothing_is_left_is_no_failure(world: World) -
 
 
 def test_what_the_companys_own_people_keep_is_for_somebody_to_decide(world: World) -> None:
-    world.without_vault_user("lena")
 
     report = offboarded(world, "lena")
 
@@ -273,11 +269,9 @@ def test_whoever_leaves_one_engagement_only_is_not_read_as_gone(world: World) ->
     assert report.tally.open == ()
 
 
-def test_no_task_holds_what_could_be_an_address(world: World) -> None:
+def test_no_task_holds_what_could_be_an_address() -> None:
     """The journal refuses an @, so a resource with one in its name must not keep a cut-off from being told."""
-    world.onboarded("marta")
-    (left,) = [left for left in offboarded(world).remains.accounts if left.account.system == "vault"]
-    holding = left.remaining[0]
-    named = replace(holding, resource=replace(holding.resource, type="lease", name="auth/oidc/marta@nordwind.example"))
+    lease = Resource("vault", "lease", "auth/oidc/marta@nordwind.example")
+    held = Holding("an-entity", "marta", lease, "live", via="an identity provider")
 
-    assert tasks.in_words(named) == "take away the lease (struck) (enabled), which comes by a user without an entity"
+    assert tasks.in_words(held) == "take away the lease (struck) (live), which comes by an identity provider"
