@@ -50,10 +50,10 @@ def test_hurried_threads_send_each_request_once_and_get_their_own_answers(hurrie
             sent.append(f"{request.command} {request.path}")
         answer(request, 200, {"content-type": "application/json"}, json.dumps({"path": request.path}).encode())
 
-    with vendor(echo) as url, ThreadPoolExecutor(8) as pool:
+    with vendor(echo) as url, ThreadPoolExecutor(16) as pool:
         client = GitHubClient("github", url, "acme", "token", now)
-        paths = [f"/things/{number}" for number in range(600)]
-        verbs = ["DELETE" if number % 2 else "GET" for number in range(600)]
+        paths = [f"/things/{number}" for number in range(1500)]
+        verbs = ["DELETE" if number % 2 else "GET" for number in range(1500)]
         answers = list(pool.map(lambda verb, path: client.call("ask", verb, path).body["path"], verbs, paths))
 
     assert answers == paths
