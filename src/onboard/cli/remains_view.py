@@ -27,7 +27,7 @@ _KINDS = {
     "credential": "credentials for single sign-on",
 }
 _PAST = {"leave": "left", "end": "ended", "take": "took", "write": "wrote", "deny": "denied", "put": "put"}
-_PAST |= {"give": "gave", "withdraw": "withdrew"}
+_PAST |= {"give": "gave", "withdraw": "withdrew", "shut": "shut"}
 
 
 def show_levers(cut: CutOff, names: Names) -> None:

@@ -80,11 +80,12 @@ class CutOff:
         answer = self._vault.send(
             "disable an entity", lambda c: c.secrets.identity.update_entity(target.id, disabled=True, policies=[])
         )
-        return [Receipt(str(answer.status), self._clock(), answer.request_id)]
+        return [Receipt(str(answer.status), self._clock(), answer.request_id, did="disable the entity")]
 
     def _end_tokens(self, target: _Target) -> Sequence[Receipt]:
         sweep = self._sweeper.tokens(target.id, lambda: target.found)
-        return [Receipt(str(sweep), self._clock(), changed=sweep.revoked > 0)]
+        ended = f"end {sweep.revoked} live token{'' if sweep.revoked == 1 else 's'}"
+        return [Receipt(str(sweep), self._clock(), changed=sweep.revoked > 0, did=ended)]
 
     def _end_secret_ids(self, target: _Target) -> Sequence[Receipt]:
         entity = target.found

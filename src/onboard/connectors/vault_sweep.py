@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from onboard.connectors.levers import Lever, pull_together
@@ -83,7 +83,7 @@ class Sweeper:
         answer = self._vault.send(
             "destroy a secret id", lambda c: c.adapter.post(url=path, json={"secret_id_accessor": secret.accessor})
         )
-        return [self._receipt(answer)]
+        return [replace(self._receipt(answer), did="destroy a secret id")]
 
     def _revoke_prefix(self, prefix: str) -> list[Receipt]:
         """The call that hvac has can't ask for `sync`, without which revocations are only queued."""

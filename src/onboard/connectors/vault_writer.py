@@ -127,7 +127,7 @@ class VaultWriter:
         if not has_user(self._vault, account.handle, mount):
             return self._already(ABSENT)
         made = self._create(account, mount, disabled=True)
-        return replace(made, status="shut out", external_id=None)
+        return replace(made, status="shut out", external_id=None, did=f"shut the user out of {mount.path}")
 
     def _create(self, account: Account, mount: Mount, *, disabled: bool = False) -> Receipt:
         """An entity with its alias. Its name comes from the account, so that another try goes on with the same one."""
@@ -206,7 +206,8 @@ class VaultWriter:
         if entity_id not in group.members:
             return self._already("no member", entity_id)
         others = tuple(member for member in group.members if member != entity_id)
-        return self._done(self._set_members(group, others, still), entity_id)
+        left = self._done(self._set_members(group, others, still), entity_id)
+        return replace(left, did=f"remove from group {group.name}")
 
     def _set_members(self, group: Group, members: Sequence[str], still: Callable[[], None]) -> Answer:
         """Everything is sent as it was read: hvac sends what is left out as null, which empties it."""
