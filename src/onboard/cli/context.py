@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onboard.cli import output, render
-from onboard.errors import NotAuthorised, SystemFailed
+from onboard.errors import Findings, NotAuthorised, SystemFailed
 from onboard.model import OPERATOR, Actor
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def actor(services: Services) -> Actor:
         return OPERATOR
     try:
         return approvals.authenticate(services, token)
-    except (NotAuthorised, SystemFailed) as failure:
+    except (NotAuthorised, SystemFailed, Findings) as failure:
         output.say(f"Recorded as by the operator, not by you: {failure}", stderr=True)
         return OPERATOR
 

@@ -41,9 +41,9 @@ def before_lapsing(services: Services, person: str, fact: str, day: date) -> Non
 
 def before_cutting_off(services: Services, person: str) -> None:
     """On stderr, the accounts that will be cut off, and how much the ledger knows there. Reads no system."""
-    from onboard.lifecycle.standing import register_of, subject_of
+    from onboard.lifecycle.standing import salvaged_register, subject_of
 
-    register = register_of(services)
+    register = salvaged_register(services)
     name = context.name(services, person)
     output.say(f"Cuts {name} off on every system now, whatever their accounts hold there:", stderr=True)
     owned = [resource for someone, _, resource in register.owned() if someone == person]
@@ -64,9 +64,9 @@ def before_cutting_off_vendor(services: Services, vendor: str) -> None:
     """
     from onboard.lifecycle.offboarding import people_of
     from onboard.lifecycle.stake import stakes
-    from onboard.lifecycle.standing import register_of
+    from onboard.lifecycle.standing import salvaged_register
 
-    register = register_of(services)
+    register = salvaged_register(services)
     people = people_of(register, vendor)
     found = stakes(services, register, people)
     totals = (

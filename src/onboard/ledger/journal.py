@@ -96,6 +96,14 @@ class Journal:
             if kinds is None or entry.kind in kinds:
                 yield entry
 
+    def salvaged(self) -> Iterator[Entry]:
+        """Every entry that can be read, though the chain may be broken: for what can't wait until it is made good."""
+        for place, canonical, claimed in self.rows():
+            try:
+                yield read(canonical, claimed, place)
+            except OnboardError:
+                continue
+
     def rows(self, after: int = 0) -> Iterator[Row]:
         """What is stored after number `after`, unchecked: place, canonical bytes and claimed hash of each entry."""
         while rows := self._page(after):

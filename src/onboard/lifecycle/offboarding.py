@@ -14,12 +14,12 @@ from onboard.connectors.pacing import urgent
 from onboard.engine.parallel import attempts, each
 from onboard.engine.perform import container
 from onboard.engine.settle import READ_BACK, WHOLE_ACCOUNT
-from onboard.errors import BadInput, SystemFailed, Waiting
+from onboard.errors import BadInput, Findings, SystemFailed, Waiting
 from onboard.ledger import Register, owner_here, records
 from onboard.ledger.effects import Intended
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.lifecycle.reconciling import Report, reconcile
-from onboard.lifecycle.standing import note, protected_by, register_of, subject_of
+from onboard.lifecycle.standing import note, protected_by, register_of, salvaged_register, subject_of
 from onboard.model import Account, Actor, Receipt, Resource
 from onboard.wiring import Services
 
@@ -88,7 +88,8 @@ def cut_off(services: Services, person: str, actor: Actor) -> CutOff:
     """Pull every lever on every system at once, without reading first; then reconcile and verify.
 
     Unlike all else this runs where nothing can be read, and beside whoever works on the same person. Protected accounts
-    are left alone even here. Raises Waiting where the levers were pulled but nobody else let go of the person.
+    are left alone even here. Raises Waiting where the levers were pulled but nobody else let go of the person, Findings
+    where they were pulled though the journal is broken: what is left can't be told then.
     """
     return _cut_off(services, [person], actor, frozenset())
 
@@ -99,7 +100,7 @@ def cut_off_vendor(services: Services, vendor: str, actor: Actor) -> CutOff:
     Interrupted, it goes on: an account whose levers were pulled since its person was cut off isn't pulled again, only
     read. Raises BadInput where nobody is known to work for the vendor, else as `cut_off`.
     """
-    register = register_of(services)
+    register = salvaged_register(services)
     people = people_of(register, vendor)
     return _cut_off(services, people, actor, _pulled_already(register, people))
 
@@ -135,20 +136,20 @@ def _answered(intent: Intended) -> bool:
 
 def _cut_off(services: Services, people: Sequence[str], actor: Actor, pulled: Collection[str]) -> CutOff:
     """Cut these people off; of the accounts in `pulled` the levers are left out."""
-    begun, register = services.clock(), register_of(services)
+    begun, register = services.clock(), salvaged_register(services)
     out = {person for person in people if (gone := register.left(person)) is not None and gone.name == CUT_OFF}
     facts = [records.cut_off(person) for person in people if person not in out]
     services.ledger.journal.append_many(facts, actor=actor, at=begun)
     levers, faults = _pull_all(services, register, people, actor, pulled)
     done = services.clock()
     suspect = {lever.account for lever in levers if lever.failure}
-    after = register_of(services)
-    orphaned = {someone for person in people for someone in _orphaned(after, person)} - set(people)
     try:
+        after = register_of(services)
+        orphaned = {someone for person in people for someone in _orphaned(after, person)} - set(people)
         report = reconcile(services, [*people, *sorted(orphaned)], actor, suspect=suspect)
-    except Waiting as waiting:
-        raise Waiting(
-            f"Every lever was pulled ({_told(levers)}), and what is left could not be looked at: {waiting}"
+    except (Waiting, Findings) as stopped:
+        raise type(stopped)(
+            f"Every lever was pulled ({_told(levers)}), and what is left could not be looked at: {stopped}"
         ) from None
     for fault in faults:
         raise fault

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from onboard.engine.diff import Subject
 from onboard.engine.plan import Change, Hazard, Need
 from onboard.engine.reconcile import Limits, Rules
+from onboard.errors import Findings, OnboardError
 from onboard.ledger import Entry, Record, Register
 from onboard.model import Account, AccountKind, Actor, Classification, Engagement, Grant, Kind, Resource
 from onboard.policy.desired import desired
@@ -28,6 +29,19 @@ class Unbound:
 def register_of(services: Services) -> Register:
     """The register as the journal stands now."""
     return Register.replay(services.ledger.journal.entries())
+
+
+def salvaged_register(services: Services) -> Register:
+    """The register as far as the journal can be read, whoever tampered with it: for a cut-off, which stops at nothing.
+
+    Raises Findings where not even that can be told.
+    """
+    try:
+        return Register.replay(services.ledger.journal.salvaged())
+    except OnboardError as unreadable:
+        raise Findings(
+            f"The journal is broken: {unreadable}. See onboard ledger verify; until then, cut them off by hand."
+        ) from None
 
 
 def note(services: Services, record: Record, actor: Actor) -> Entry:
