@@ -13,8 +13,9 @@ from onboard.errors import SystemRefused
 from onboard.ledger.records import Result
 from onboard.model import Account, HoldingState, Resource
 from onboard.sandbox.client import SandboxClient
-from tests.connectors.behaviours import EVERY, GRANTED, Case, Stand, crowd, forbid
+from tests.connectors.behaviours import EVERY, GRANTED, crowd, forbid
 from tests.connectors.github_world import demo
+from tests.connectors.stand import Case, Stand
 
 Standing = Callable[..., Stand]
 INVITING = [case for case in EVERY if case.invites]
