@@ -39,6 +39,12 @@ TEMPLATE = """\
 # [tasks]
 # due_days = 2
 
+# What is kept of people ends by itself after so many days (0: when somebody erases it): all of it from the day on which
+# they left, free text from the day on which it was written.
+# [retention]
+# left_days = 0
+# notes_days = 0
+
 # The mail server that one-time codes are sent by (onboard person confirm). Without it they are shown to whoever asks.
 # [mail]                        # ONBOARD_MAIL__PASSWORD
 # host = "mail.acme.example"

@@ -43,6 +43,7 @@ def export(
 def _write(path: Path, text: str) -> None:
     """A new file that only its owner may read. Raises BadInput where it exists, or can't be written."""
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise BadInput.one(f"{path} exists already and isn't overwritten. Choose another folder: -o FOLDER") from None
