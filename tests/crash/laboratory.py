@@ -146,7 +146,7 @@ class Laboratory:
         return Prepared(story, snapshot, folder, made.value, before, whole, held, found, invitations)
 
     def _before(self, folder: Path, story: Story) -> Any:
-        clock, database = Clock(), folder / "onboard.db"
+        clock, database = Clock(-AGO), folder / "onboard.db"
         sandbox = SandboxClient(self.sandbox.ready)
         services = open_services(sandbox, database, self.policy, clock)
         world = World(sandbox, services, clock, database)
@@ -188,7 +188,7 @@ class Laboratory:
             for variable in ("VAULT_TOKEN", "PREFECT_API_URL"):
                 os.environ.pop(variable, None)
             os.chdir(folder)
-            services = open_services(self.sandbox, folder / "onboard.db", self.policy, Clock(AGO))
+            services = open_services(self.sandbox, folder / "onboard.db", self.policy, Clock())
             try:
                 return story.act(Scene(services, folder, env, left))
             except OnboardError as error:
