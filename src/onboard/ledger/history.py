@@ -16,7 +16,7 @@ Only what went through this ledger is in it: what others gave is in what the acc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -266,12 +266,14 @@ def _forget(connection: Connection) -> None:
 
 _MOVING = ("result", "outcome", "outcome_at", "ended", "ended_at")
 _TIMES = ("at", "outcome_at", "ended_at")
+#: Read one by one: `asdict` would copy each value, which is half of what reading a long journal takes.
+_FIELDS = tuple(field.name for field in fields(Attempt))
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:
-    fields = asdict(attempt)
-    times = {name: _micros(fields[name]) if fields[name] else None for name in _TIMES}
-    return {**fields, **times, "result": attempt.result.value}
+    values = {name: getattr(attempt, name) for name in _FIELDS}
+    times = {name: _micros(values[name]) if values[name] else None for name in _TIMES}
+    return {**values, **times, "result": attempt.result.value}
 
 
 def _attempt(row: Mapping[Any, Any]) -> Attempt:
