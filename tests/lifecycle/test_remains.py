@@ -14,6 +14,7 @@ from onboard.ledger import Task
 from onboard.lifecycle import offboarding, tasks
 from onboard.lifecycle.approvals import VAULT_LOGIN
 from onboard.lifecycle.reconciling import Report
+from onboard.lifecycle.story import rows
 from onboard.model import OPERATOR, Actor, Holding, Phase, Resource
 from tests.world import IDS, World
 
@@ -275,3 +276,15 @@ def test_no_task_holds_what_could_be_an_address() -> None:
     held = Holding("an-entity", "marta", lease, "live", via="an identity provider")
 
     assert tasks.in_words(held) == "take away the lease (struck) (live), which comes by an identity provider"
+
+
+def test_a_group_that_its_last_member_leaves_is_said_to_be_disabled(world: World) -> None:
+    world.onboarded("marta", phase=Phase.FULL_OPERATION)
+    everybody = world.slack().usergroups_list(include_users=True)["usergroups"]
+    group = next(group for group in everybody if world.sandbox.person("marta").slack["id"] in group["users"])
+    world.slack().usergroups_users_update(usergroup=group["id"], users=[world.sandbox.person("marta").slack["id"]])
+
+    report = offboarded(world)
+
+    told = [row.why for row in rows(report, IDS["marta"]) if row.what == f"usergroup {group['handle']}"]
+    assert f"disabled @{group['handle']}, since its last user left" in told[0]

@@ -13,6 +13,7 @@ from onboard.ledger import Register, Task
 from onboard.lifecycle.offboarding import CutOff, Lever
 from onboard.lifecycle.reconciling import Report
 from onboard.lifecycle.remains import Blind, Left, Remains
+from onboard.lifecycle.story import past
 from onboard.model import Actor
 
 #: From a person's id to the name that this reader may see.
@@ -26,8 +27,6 @@ _KINDS = {
     "token-request": "requests for fine-grained tokens",
     "credential": "credentials for single sign-on",
 }
-_PAST = {"leave": "left", "end": "ended", "take": "took", "write": "wrote", "deny": "denied", "put": "put"}
-_PAST |= {"give": "gave", "withdraw": "withdrew", "shut": "shut"}
 
 
 def show_levers(cut: CutOff, names: Names) -> None:
@@ -49,17 +48,10 @@ def _levers(levers: Iterable[Lever]) -> Iterator[tuple[str, str, str]]:
 
 def _done(levers: Iterable[Lever]) -> str:
     """`deactivated the account (2) · removed from #general`, by what the receipts say was changed."""
-    done = Counter(_past(r.did) for lever in levers for r in lever.receipts if r.changed)
+    done = Counter(past(r.did) for lever in levers for r in lever.receipts if r.changed)
     said = [f"{what} ({number})" if number > 1 else what for what, number in done.most_common(NAMED)]
     more = sum(done.values()) - sum(number for _, number in done.most_common(NAMED))
     return " · ".join([*said, f"{more} more"] if more else said) or "nothing was left there to take away"
-
-
-def _past(order: str) -> str:
-    """`remove from #general` as what was done: `removed from #general`."""
-    verb, _, rest = order.partition(" ")
-    regular = f"{verb}d" if verb.endswith("e") else f"{verb}ed"
-    return f"{_PAST.get(verb, regular)} {rest}".strip() if order else "took something away"
 
 
 def _failures(cut: CutOff, names: Names, *, many: bool) -> Iterator[tuple[str, str, str]]:

@@ -14,6 +14,9 @@ from onboard.ledger.records import Result
 from onboard.lifecycle.reconciling import Report
 from onboard.model import Limit, Resource
 
+#: What was done, of what is ordered: the verbs that don't end in -ed.
+_PAST = {"leave": "left", "end": "ended", "take": "took", "write": "wrote", "deny": "denied", "put": "put"}
+_PAST |= {"give": "gave", "withdraw": "withdrew", "shut": "shut"}
 REVOKE, GRANT, UNKNOWN, MISSING = "-", "+", "?", "!"
 
 
@@ -65,9 +68,18 @@ def _warranted(change: Change) -> str:
     return f"{warrant.phase}, {warrant.source.short}"
 
 
+def past(order: str) -> str:
+    """`remove from #general` as what was done: `removed from #general`."""
+    verb, _, rest = order.partition(" ")
+    regular = f"{verb}d" if verb.endswith("e") else f"{verb}ed"
+    return f"{_PAST.get(verb, regular)} {rest}".strip() if order else "took something away"
+
+
 def _ended(outcome: Outcome) -> str:
+    """How a write ended; of one that was done in an unexpected way, with its reason, also what was done."""
     if outcome.result is Result.DONE and outcome.receipt:
-        return f"done {outcome.receipt.at:%H:%M:%S}"
+        said = f" ({past(outcome.receipt.did)})" if ", since " in outcome.receipt.did else ""
+        return f"done {outcome.receipt.at:%H:%M:%S}{said}"
     certainty = "FAILED" if outcome.result is Result.FAILED else "UNCERTAIN, it may have happened"
     return f"{certainty} ({outcome.reason})"
 
