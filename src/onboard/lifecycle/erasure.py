@@ -91,7 +91,7 @@ def _holdings(services: Services, register: Register, person: str, observed: Ite
         if held:
             resources = ", ".join(sorted({str(holding.resource) for holding in held})[:3])
             yield (
-                f"They hold {len(held)} rights on {observation.system} ({resources}{', …' if len(held) > 3 else ''})."
+                f"They hold {len(held)} {'right' if len(held) == 1 else 'rights'} on {observation.system} ({resources}{', …' if len(held) > 3 else ''})."
                 f" First: onboard offboard {person[:10]}"
             )
 
