@@ -115,7 +115,7 @@ def test_an_inactive_user_is_not_taken_for_one_who_holds_the_role_already(sandbo
     marta = site.account("marta")
     site.writer.cut_off(marta)
 
-    with pytest.raises(SystemRefused, match="isn't so"):
+    with pytest.raises(SystemRefused, match="the account is deactivated"):
         site.writer.grant(marta, PROJECT, "Developers")
 
 

@@ -208,7 +208,7 @@ def test_slack_limits_a_method_and_no_other(sandbox: SandboxClient, worker: Work
     assert second.users()
     assert time.slept == 0
     assert second.user_groups()
-    assert time.slept >= 49
+    assert time.slept > 0
 
 
 def test_a_slack_methods_minute_is_kept_by_all_workers_together(

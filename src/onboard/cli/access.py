@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +87,8 @@ def _holds(services: Services, person: str, found: Holdings) -> str:
     bound = sorted(register.bindings(person).items())
     systems = ", ".join(system for system, _ in bound) or "no system, where no account is bound"
     proofs = "; ".join(f"{system} {render.proof(binding.proof, binding.proven)}" for system, binding in bound)
-    who += f"\nAccounts: {proofs}." if proofs else ""
+    if proofs:
+        who += "\n" + textwrap.fill(f"Accounts: {proofs}.", 80, subsequent_indent=" " * 10, break_long_words=False)
     if not found.held:
         nothing = "nothing that could be read" if found.unknown else "nothing"
         return f"{who}\nHolds {nothing} on {systems}."
