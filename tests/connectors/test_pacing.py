@@ -107,7 +107,7 @@ def test_what_one_worker_was_refused_no_other_asks_for_until_then(
     assert asked(sandbox, "github") == before
 
     assert members(second).status == 200
-    assert time.slept >= 29
+    assert time.slept > 20
 
 
 def test_an_exhausted_graphql_budget_told_with_200_stops_the_others_queries_and_not_their_rest(
@@ -275,7 +275,7 @@ def test_vaults_quota_stops_every_worker(sandbox: SandboxClient, worker: Worker,
         first.groups()
 
     assert second.groups()
-    assert time.slept >= 19
+    assert time.slept > 10
 
 
 # What a call costs
