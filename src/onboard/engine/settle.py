@@ -80,7 +80,9 @@ def _gone(sight: Sight, accounts: Mapping[str, Account], register: Register, now
         held = {h.level for h in holdings_of(sight.held(account).get(resource, []), account.external_id)}
         scale = scale_of(resource)
         lost = sorted(levels - held) if scale.open else ([] if held else [scale.join(levels)])
-        if lost and now - max(episode.intent.at for episode in register.grant_history(person, resource)) >= LATE:
+        history = register.grant_history(person, resource)
+        given = max(episode.intent.at for episode in history if episode.intent.change.after is not None)
+        if lost and now - given >= LATE:
             yield from (ChangeRecord(person, account.system, id_, resource, level, None) for level in lost)
 
 
