@@ -89,11 +89,10 @@ def _holdings(services: Services, register: Register, person: str, observed: Ite
             h for r in observation.readings.values() for h in r.holdings if (observation.system, h.account) in accounts
         ]
         if held:
-            resources = ", ".join(sorted({str(holding.resource) for holding in held})[:3])
-            yield (
-                f"They hold {len(held)} {'right' if len(held) == 1 else 'rights'} on {observation.system} ({resources}{', …' if len(held) > 3 else ''})."
-                f" First: onboard offboard {person[:10]}"
-            )
+            named = sorted({str(holding.resource) for holding in held})
+            where = ", ".join([*named[:3], *(["…"] if len(named) > 3 else [])])
+            count = f"{len(held)} {'right' if len(held) == 1 else 'rights'}"
+            yield f"They hold {count} on {observation.system} ({where}). First: onboard offboard {person[:10]}"
 
 
 def _require_read(observed: Iterable[Observation]) -> None:
