@@ -289,9 +289,13 @@ def _told(line: Mapping[str, Any]) -> str:
 
 def open_services(sandbox: SandboxClient, database: Path, policy: Policy, clock: Clock) -> Services:
     """What the product would work with, against this sandbox."""
-    folder = database.parent
-    settings = Settings.load({**sandbox.env, "ONBOARD_LEDGER_URL": f"sqlite:///{database}"}, folder)
-    ledger = Ledger.begin(f"sqlite:///{database}", clock)
+    settings = Settings.load({**sandbox.env, "ONBOARD_LEDGER_URL": f"sqlite:///{database}"}, database.parent)
+    return services_of(settings, policy, clock)
+
+
+def services_of(settings: Settings, policy: Policy, clock: Clock) -> Services:
+    """The same under settings that were loaded before."""
+    ledger = Ledger.begin(settings.ledger_url.get_secret_value(), clock)
     budgets = wiring.budgets(settings, ledger, lambda: datetime.now(UTC), print)  # the sandbox counts in real time
     return Services(settings, ledger, policy, wiring.readers(settings, clock, budgets, ledger), clock, budgets)
 

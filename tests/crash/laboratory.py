@@ -23,10 +23,11 @@ from onboard.sandbox.core import Credentials
 from onboard.sandbox.openbao_proxy import OpenBaoProxy
 from onboard.sandbox.server import build_simulators
 from onboard.sandbox.world import demo_world
+from onboard.settings import Settings
 from onboard.wiring import Services
 from tests.crash import picture
 from tests.crash.bomb import Bomb, Ended, Point, in_a_child, points
-from tests.world import Clock, World, open_services
+from tests.world import Clock, World, open_services, services_of
 
 #: What a run imports only when it comes to it.
 WARM = (*(f"onboard.connectors.{kind}" for kind in ("github", "jira", "slack", "vault")), "onboard.cli.main")
@@ -103,6 +104,7 @@ class Laboratory:
     policy: Policy
     folder: Path
     _prepared: dict[str, Prepared] = field(default_factory=dict)
+    _settings: dict[Path, Settings] = field(default_factory=dict)
     _systems: dict[int, Any] = field(default_factory=dict)
     _beginning: int = -1
 
@@ -183,12 +185,15 @@ class Laboratory:
 
     def _run(self, story: Story, folder: Path, left: Any, point: Point | None = None) -> Ended:
         env = {**self.sandbox.env, "ONBOARD_LEDGER_URL": _url(folder), "HOME": str(folder)}
+        if folder not in self._settings:
+            self._settings[folder] = Settings.load(env, folder)
+        settings = self._settings[folder]
 
         def work() -> int:
             for variable in ("VAULT_TOKEN", "PREFECT_API_URL"):
                 os.environ.pop(variable, None)
             os.chdir(folder)
-            services = open_services(self.sandbox, folder / "onboard.db", self.policy, Clock())
+            services = services_of(settings, self.policy, Clock())
             try:
                 return story.act(Scene(services, folder, env, left))
             except OnboardError as error:
