@@ -208,6 +208,13 @@ def test_everything_returns_to_a_snapshot_vaults_identities_with_their_ids_too(s
         assert sandbox.writes() == []
 
 
+def test_rate_limits_begin_anew_with_a_snapshot(sandbox: SandboxClient) -> None:
+    snapshot, first = sandbox.snapshot(), invite(sandbox)
+    sandbox.restore(snapshot)
+
+    assert invite(sandbox).headers["X-RateLimit-Remaining"] == first.headers["X-RateLimit-Remaining"]
+
+
 def test_a_snapshot_ends_with_the_next_reset(sandbox: SandboxClient) -> None:
     snapshot = sandbox.snapshot()
     sandbox.reset()

@@ -173,7 +173,7 @@ class Sandbox:
         return len(self._snapshots) - 1
 
     async def put_back(self, number: int) -> None:
-        """Return to a snapshot; faults and the request log are cleared. Raises BadInput where there is none."""
+        """Return to a snapshot; faults, rate limits and the request log begin anew. Raises BadInput for none."""
         if number not in range(len(self._snapshots)):
             raise BadInput.one(f"There is no snapshot {number} since the last reset; take one first.")
         snapshot = self._snapshots[number]
@@ -181,6 +181,7 @@ class Sandbox:
         self.faults.clear()
         self.mail.take_up(snapshot.mail)
         self._save_mail()
+        self.simulators = build_simulators(self.world, self.clock, self.credentials)
         await snapshots.put_back(snapshot, self.simulators, self._bao)
         for name in self.simulators:
             self.save(name)
