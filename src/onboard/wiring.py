@@ -7,17 +7,18 @@ in a Vault that doesn't answer, say) takes part as one that fails with that reas
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from onboard.connectors.base import Capability, Health, Hold, Reader, Residue, Scope, Writer, unheld
+from onboard.connectors.base import Reader, Writer
 from onboard.connectors.limits import limits_of
 from onboard.connectors.pacing import UNPACED, Limit, Pace
+from onboard.connectors.unavailable import UnavailableReader, UnavailableWriter
 from onboard.errors import BadInput, OnboardError, Problem, Refused, SystemFailed, SystemRefused
-from onboard.model import Account, Kind, Observation, Receipt, Resource
+from onboard.model import Kind
 from onboard.settings import (
     VAULT_REFERENCE,
     GitHubSettings,
@@ -355,61 +356,3 @@ def _or(
         return make(name, system, purse)
     except (SystemFailed, Refused) as failure:
         return unavailable(name, system.kind, f"its credential for {purpose} can't be had: {failure}", purse.clock)
-
-
-@dataclass(frozen=True)
-class UnavailableReader:
-    """Stands for a system whose reader can't be built: everything there is unknown, for that reason."""
-
-    system: str
-    kind: Kind
-    reason: str
-    clock: Clock
-
-    def read(self, scope: Scope) -> Observation:
-        """Unknown, as a whole."""
-        return Observation(self.system, self.clock(), unknown=self.reason)
-
-    def residue(self, account: Account) -> Residue:
-        """Unknown on every route."""
-        return Residue(self.clock(), (), unknown=(("everything", self.reason),))
-
-    def capabilities(self) -> tuple[Capability, ...]:
-        """Nothing could be asked."""
-        return (Capability("everything", None, self.reason),)
-
-    def find_account(self, handle: str) -> Account | None:
-        """Raises SystemFailed: it can't be told."""
-        raise SystemFailed(self.system, self.reason)
-
-    def health(self) -> Health:
-        """Not reachable, and why."""
-        return Health(reachable=False, problem=self.reason)
-
-
-@dataclass(frozen=True)
-class UnavailableWriter:
-    """Stands for a system whose writer can't be built: each call is refused, so nothing took effect there."""
-
-    system: str
-    kind: Kind
-    reason: str
-    clock: Clock
-
-    def grant(self, account: Account, resource: Resource, level: str, hold: Hold = unheld) -> Receipt:
-        """Raises SystemRefused."""
-        raise SystemRefused(self.system, self.reason)
-
-    revoke = grant
-
-    def replaces_all(self, resource: Resource) -> bool:
-        """No: it writes nothing."""
-        return False
-
-    def cut_off(self, account: Account, hold: Hold = unheld) -> Sequence[Receipt]:
-        """Raises SystemRefused."""
-        raise SystemRefused(self.system, self.reason)
-
-    def health(self) -> Health:
-        """Not reachable, and why."""
-        return Health(reachable=False, problem=self.reason)

@@ -47,7 +47,8 @@ def test_every_write_to_a_system_is_a_change_that_was_exported(house: House, san
     rows = lines(house("export", "changes", "--format=jsonl").stdout)
 
     given, taken = ([r for r in rows if r["action"] == action] for action in ("grant", "revoke"))
-    assert {r["resource"] for r in given} < {r["resource"] for r in taken}
+    whole = {"slack:workspace:acme", "vault:login:userpass"}  # nobody gave these, and whoever leaves loses them
+    assert {r["resource"] for r in taken} - {r["resource"] for r in given} == whole
     assert {r["authority"] for r in given} == {"approval"}
     assert {r["authority"] for r in taken} == {"fact", "left-over"}
     assert [r["intended_entry"] for r in rows] == sorted(r["intended_entry"] for r in rows)

@@ -53,7 +53,7 @@ def test_what_remains_is_said_after_an_offboarding_and_leads_to_the_tasks(house:
     result = leave(house)
 
     said = " ".join(result.stdout.split())
-    assert "NOT dead everywhere: " in said
+    assert "NOT dead everywhere: 2 things are left" in said
     assert "routes verified gone" in said
     assert "API tokens of the Atlassian account: at most until" in said
     assert "1 manual task" in said

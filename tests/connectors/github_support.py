@@ -24,6 +24,18 @@ TEAM = Resource("github", "team", "acme/payments-engineers")
 REPO = Resource("github", "repo", "acme/docs")
 MARTA = "90001"
 MALLORY = "66666"
+#: What onboard's App needs, all of it.
+APP_MAY = {
+    "members": "write",
+    "administration": "write",
+    "organization_administration": "write",
+    "contents": "read",
+    "organization_personal_access_tokens": "write",
+    "organization_personal_access_token_requests": "write",
+    "organization_custom_org_roles": "write",
+    "organization_custom_roles": "read",
+    "organization_user_blocking": "read",
+}
 
 
 def a_reader(sandbox: SandboxClient, credential: AppInstallation | str | None = None) -> GitHubReader:

@@ -13,27 +13,26 @@ from onboard.connectors.github import AppInstallation, GitHubReader
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import HoldingState
 from onboard.sandbox.client import SandboxClient
-from tests.connectors.github_support import REPO, a_reader, a_writer, an_app, app_key, bound, installed, now, on
+from tests.connectors.github_support import (
+    APP_MAY,
+    REPO,
+    a_reader,
+    a_writer,
+    an_app,
+    app_key,
+    bound,
+    installed,
+    now,
+    on,
+)
 from tests.connectors.github_world import demo
 from tests.connectors.test_github_routes import ADA, a_key, everything, of, res
-
-MAY = {
-    "members": "write",
-    "administration": "write",
-    "organization_administration": "write",
-    "contents": "read",
-    "organization_personal_access_tokens": "write",
-    "organization_personal_access_token_requests": "write",
-    "organization_custom_org_roles": "write",
-    "organization_custom_roles": "read",
-    "organization_user_blocking": "read",
-}
 
 
 @pytest.fixture
 def house(sandbox: SandboxClient) -> SandboxClient:
     """The demo's organisation where Ada holds something by every route, with an App that may do all it needs."""
-    sandbox.reset(everything(app=installed(**MAY)))
+    sandbox.reset(everything(app=installed(**APP_MAY)))
     return sandbox
 
 
@@ -109,7 +108,7 @@ def test_an_app_with_a_wrong_key_is_refused_and_nothing_of_the_key_is_told(house
 
 
 def test_without_the_right_to_read_files_code_owners_stay_out_and_the_rest_is_known(sandbox: SandboxClient) -> None:
-    may = {name: level for name, level in MAY.items() if name != "contents"}
+    may = {name: level for name, level in APP_MAY.items() if name != "contents"}
     sandbox.reset(everything(app=installed(**may)))
     reader = a_reader(sandbox, an_app())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hvac
+import pytest
 import requests
 from pydantic import SecretStr
 
@@ -20,7 +21,7 @@ from onboard.errors import OnboardError, SystemFailed
 from onboard.model import Account, AccountKind, Receipt, Resource
 from onboard.sandbox.client import SandboxClient
 from onboard.settings import Settings
-from tests.connectors.github_support import a_reader, a_writer, an_app, installed
+from tests.connectors.github_support import APP_MAY, a_reader, a_writer, an_app, installed
 from tests.connectors.github_world import demo
 
 Entitlements = Sequence[tuple[str, str]]
@@ -146,31 +147,12 @@ class Conversation:
         """Cut off where some levers are refused, so that the finer ones are pulled."""
         for fault in faults:
             self.sandbox.fault(**fault)
-        try:
+        with pytest.raises(SystemFailed):
             self.writer.cut_off(account)
-        except SystemFailed:
-            pass
-        else:
-            raise AssertionError("the fault didn't reach the connector")
-        finally:
-            self.sandbox.clear_faults()
+        self.sandbox.clear_faults()
 
     def _bound(self, account: Account, receipt: Receipt) -> Account:
         return replace(account, external_id=receipt.external_id or account.external_id)
-
-
-#: What onboard's App needs.
-APP_MAY = {
-    "members": "write",
-    "administration": "write",
-    "organization_administration": "write",
-    "contents": "read",
-    "organization_personal_access_tokens": "write",
-    "organization_personal_access_token_requests": "write",
-    "organization_custom_org_roles": "write",
-    "organization_custom_roles": "read",
-    "organization_user_blocking": "read",
-}
 
 
 def rich_github() -> dict[str, Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from onboard.engine.settle import FOUND_GONE, LATE, WHOLE_ACCOUNT
+from onboard.engine.settle import FOUND_GONE, LATE
 from onboard.errors import Waiting
 from onboard.ledger import ChangeRecord, Result, records
+from onboard.ledger.records import WHOLE_ACCOUNT
 from onboard.lifecycle import gates, nightly, offboarding, reconciling
 from onboard.lifecycle.standing import subject_of
 from onboard.model import OPERATOR, SCHEDULER, Phase, Resource

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from onboard.ledger import Attempt, ChangeRecord, Entry, Ledger, Register, Result, records
-from onboard.ledger.history import WHOLE_ACCOUNT
+from onboard.ledger.records import WHOLE_ACCOUNT
 from onboard.model import Resource
 from tests.ledger.builders import ACCOUNT, JONAS, MARTA, PROJECT, REPO, START, Story, change
 

@@ -72,8 +72,12 @@ def test_and_cannot_rewrite_the_journal(as_worker: str, statement: str) -> None:
 
 
 def test_url_schemes_as_servers_hand_them_out_are_taken(url: str, ledger: Ledger, clock: Clock) -> None:
+    written(ledger, onboarded())
+
     for scheme in ("postgresql://", "postgres://"):
-        Ledger.open(url.replace("postgresql+psycopg://", scheme), clock).close()
+        same = Ledger.open(url.replace("postgresql+psycopg://", scheme), clock)
+        assert same.journal.head() == ledger.journal.head()
+        same.close()
 
 
 def test_a_reader_waits_for_no_writer_and_sees_one_moment(ledger: Ledger) -> None:

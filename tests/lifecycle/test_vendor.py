@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from onboard.engine.settle import WHOLE_ACCOUNT
 from onboard.errors import BadInput
 from onboard.ledger import ChangeRecord, records
+from onboard.ledger.records import WHOLE_ACCOUNT
 from onboard.lifecycle import offboarding
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.stake import stakes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,8 +86,7 @@ def _holds(services: Services, person: str, found: Holdings) -> str:
     bound = sorted(register.bindings(person).items())
     systems = ", ".join(system for system, _ in bound) or "no system, where no account is bound"
     proofs = "; ".join(f"{system} {render.proof(binding.proof, binding.proven)}" for system, binding in bound)
-    if proofs:
-        who += "\n" + textwrap.fill(f"Accounts: {proofs}.", 80, subsequent_indent=" " * 10, break_long_words=False)
+    who += f"\nAccounts: {proofs}." if proofs else ""
     if not found.held:
         nothing = "nothing that could be read" if found.unknown else "nothing"
         return f"{who}\nHolds {nothing} on {systems}."
@@ -125,8 +123,8 @@ def _show(services: Services, found: Holdings, heading: str, as_json: bool, *, b
         held = [_held_json(held) for held in _sorted(found.held)]
         output.emit_json({"held": held, "unknown": unknown, "exit_code": code})
     else:
-        if heading:
-            output.say(heading)
+        for line in heading.splitlines():
+            output.prose(line, indent=0)
         output.table(_held_rows(services, found.held, by_person=by_person))
         output.table([("?", name, f"could not be read: {reason}") for name, reason in found.unknown])
         if any(":" not in name for name, _ in found.unknown):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -93,25 +93,11 @@ def _write(ledger: Ledger, rows: Iterable[Row], form: str, names: bool, file: Pa
     """Write the rows, and say on stderr how many there are and which state of the ledger they are."""
     if names:
         rows = (_with_names(ledger.people, row) for row in rows)
-    with _opened(file) as to:
+    with output.new_file(file) if file else nullcontext(sys.stdout) as to:
         count = _as_csv(rows, to) if form == "csv" else _as_lines(rows, to)
     head = ledger.journal.head()
     told = f"{output.count(count, 'row')}: all there are, in the ledger up to entry {head.seq} ({head.hash[:12]}…)."
     output.say(f"Wrote {file}, {told}" if file else f"Wrote {told}", stderr=True)
-
-
-@contextmanager
-def _opened(file: Path | None) -> Iterator[TextIO]:
-    if file is None:
-        yield sys.stdout
-        return
-    try:
-        with file.open("x", encoding="utf-8", newline="") as opened:
-            yield opened
-    except FileExistsError:
-        raise BadInput.one(f"{file} exists already and isn't overwritten. Name another file.") from None
-    except OSError as error:
-        raise BadInput.one(f"{file} can't be written: {error.strerror}.") from None
 
 
 def _as_lines(rows: Iterable[Row], to: TextIO) -> int:

@@ -162,13 +162,8 @@ def export(
         if file is None:
             sys.stdout.writelines(lines)
             return
-        try:
-            with file.open("x", encoding="utf-8", newline="") as written:
-                written.writelines(lines)
-        except FileExistsError:
-            raise BadInput.one(f"{file} exists already and isn't overwritten. Name another file.") from None
-        except OSError as error:
-            raise BadInput.one(f"{file} can't be written: {error.strerror}.") from None
+        with output.new_file(file) as written:
+            written.writelines(lines)
     output.say(f"Wrote {file}.")
     output.next_step(f"onboard ledger verify --export {file}")
 

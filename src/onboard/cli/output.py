@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from datetime import date, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -92,6 +95,29 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
         over = sum(widths) + GAP * (len(widths) - 1) - room
         widths[number] = max(words[number], widths[number] - max(over, 0))
     return widths
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[TextIO]:
+    """A new file that only its owner may read, in a folder that is made if need be; gone again where writing it fails.
+
+    Raises BadInput where it exists already, or can't be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BadInput.one(f"{path} exists already and isn't overwritten. Name another.") from None
+    except OSError as error:
+        raise BadInput.one(f"{path} can't be written: {error.strerror}.") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            yield file
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise BadInput.one(f"{path} can't be written: {error.strerror}.") from None
+        raise
 
 
 def emit_json(value: object) -> None:

@@ -159,7 +159,8 @@ def _tell(ledger: Ledger, found: PastExplanation) -> None:
         ("not yet" if found.grants else "why not", text.replace(found.person, name(found.person)))
         for text in found.against
     ]
-    rows.append(("policies", _policy(found.past.policy, found.past.revision)))
+    then = found.past.register
+    rows.append(("policies", _policy(then.policy, then.revision(then.policy))))
     for one in found.past.held:
         rows += _rested(name, one)
     output.table(rows)
@@ -182,8 +183,8 @@ def _json(found: Past) -> dict[str, Any]:
     return {
         "as_of": found.at,
         "entry": found.register.seq,
-        "policy": found.policy,
-        "revision": found.revision,
+        "policy": found.register.policy,
+        "revision": found.register.revision(found.register.policy),
         "problem": found.problem,
         "held": [_held_json(one) for one in found.held],
     }

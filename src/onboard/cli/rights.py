@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,6 @@ import typer
 from onboard.cli import context, output, preview, render
 from onboard.cli.lifecycle import Person, Yes
 from onboard.cli.output import Json
-from onboard.errors import BadInput
 
 app = typer.Typer()
 
@@ -34,23 +32,11 @@ def export(
             output.emit_json(found)
             return
         data, read = folder / f"{who[:10]}.json", folder / f"{who[:10]}.html"
-        _write(data, output.as_json(found))
-        _write(read, page(found))
+        with output.new_file(data) as json, output.new_file(read) as html:
+            json.write(output.as_json(found))
+            html.write(page(found))
     output.say(f"Wrote {data} and {read}: everything that is held about {found.name}.")
     output.say("They hold personal data, and only you may read them. Delete them once they are handed over.")
-
-
-def _write(path: Path, text: str) -> None:
-    """A new file that only its owner may read. Raises BadInput where it exists, or can't be written."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise BadInput.one(f"{path} exists already and isn't overwritten. Choose another folder: -o FOLDER") from None
-    except OSError as error:
-        raise BadInput.one(f"{path} can't be written: {error.strerror}.") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 @app.command("erase")

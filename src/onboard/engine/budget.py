@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from onboard.connectors.pacing import Cost, Limit, is_urgent, patience
 from onboard.errors import SystemFailed
 from onboard.ledger.budgets import Budgets, Rest, Slice, State, Want, Window, drawn
+from onboard.ledger.instants import in_words, micros
 
 #: The longest that a call waits for its turn (seconds): a minute's limit, and a part of its window.
 LONGEST_WAIT = 65.0
@@ -24,7 +25,6 @@ TOLD_FROM = 5.0
 #: A limit whose window is shorter (seconds) isn't worth the ledger's time: each worker keeps below half by itself.
 SHARED_FROM = 5.0
 _SECOND = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class Budget:
         return found
 
     def _now(self) -> int:
-        return (self._clock() - _EPOCH) // timedelta(microseconds=1)
+        return micros(self._clock())
 
     def _rest(self, kind: str, rest: Rest) -> None:
         """Let every worker rest a limit; many calls may come back with the same word, which is written once."""
@@ -250,7 +250,7 @@ class Budget:
             until = rest.asleep if ticket.urgent else max(rest.asleep, rest.low)
             if until > now:
                 what = "has nothing left" if rest.asleep > now else "has only left what is kept for removals"
-                why = f"by its own word {self._system} {what} of {demand.title}, until {_time(until)}"
+                why = f"by its own word {self._system} {what} of {demand.title}, until {in_words(until)}"
                 return _Hold(until, frozenset({demand.kind}), why)
         return None
 
@@ -274,7 +274,7 @@ class Budget:
             return None
         until, last = max((self._known.refused[demand.kind, ticket.urgent][0], demand.title) for demand in short)
         kinds = frozenset(demand.kind for demand in short)
-        return _Hold(until, kinds, f"the budget of {last} is used up: it resumes at {_time(until)}")
+        return _Hold(until, kinds, f"the budget of {last} is used up: it resumes at {in_words(until)}")
 
     def _covered(self, demand: _Demand, now: int) -> bool:
         lease = self._known.leases.get(demand.kind)
@@ -340,7 +340,3 @@ def _window(limit: Limit) -> tuple[int, float]:
 
 def _current(lease: _Lease, now: int) -> bool:
     return lease.slot >= now // lease.demand.want.length
-
-
-def _time(micros: int) -> str:
-    return f"{_EPOCH + timedelta(microseconds=micros):%Y-%m-%d %H:%M:%S} UTC"

@@ -8,11 +8,9 @@ from datetime import datetime, timedelta
 from onboard.engine.diff import Sight
 from onboard.engine.perform import fulfilled, holdings_of
 from onboard.ledger import Journal, Register, records
-from onboard.ledger.records import ChangeRecord, Result
+from onboard.ledger.records import WHOLE_ACCOUNT, ChangeRecord, Result
 from onboard.model import Account, Actor, Grant, Observation, Receipt, scale_of
 
-#: The type under which the journal keeps that everything on one account was pulled.
-WHOLE_ACCOUNT = "account"
 #: Under what name the journal keeps that something was found gone which no revocation of ours took.
 FOUND_GONE = "found-gone"
 #: The status of a receipt that no system gave: a reading showed what was meant.

@@ -84,6 +84,7 @@ class Decisions:
     settlements: Mapping[str, tuple[Settlement, ...]] = field(default_factory=dict)
     newest: Mapping[tuple[str, str], str] = field(default_factory=dict)
     policy: str | None = None
+    revisions: Mapping[str, str | None] = field(default_factory=dict)
 
     def advance(self, entries: Iterable[Entry]) -> Decisions:
         """These decisions and the ones that follow."""
@@ -91,11 +92,12 @@ class Decisions:
         newest: dict[tuple[str, str], str] = {}
         approvals: dict[str, list[Approval]] = {}
         settlements: dict[str, list[Settlement]] = {}
-        policy = self.policy
+        policy, revisions = self.policy, dict(self.revisions)
         for entry in entries:
             match entry.kind:
                 case "policy":
                     policy = entry.body["hash"]
+                    revisions[policy] = entry.body.get("revision")
                 case "proposed":
                     proposal = _proposal(entry)
                     proposals[proposal.digest] = proposal
@@ -110,6 +112,7 @@ class Decisions:
             extended(self.settlements, settlements),
             MappingProxyType({**self.newest, **newest}),
             policy,
+            MappingProxyType(revisions),
         )
 
     def proposal(self, digest: str) -> Proposal:

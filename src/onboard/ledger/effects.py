@@ -44,6 +44,11 @@ class Intended:
         """Uncertain until an outcome says otherwise."""
         return self.outcome.result if self.outcome else Result.UNCERTAIN
 
+    @property
+    def receipt(self) -> Receipt | None:
+        """What the system answered, as far as it was kept."""
+        return self.outcome.receipt if self.outcome else None
+
 
 @dataclass(frozen=True, slots=True)
 class Effects:

@@ -17,15 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
 from onboard.ledger.database import Database
 from onboard.ledger.entries import GENESIS, Entry, Head
+from onboard.ledger.instants import instant, micros
 from onboard.ledger.journal import Journal
-from onboard.ledger.records import Result
+from onboard.ledger.records import WHOLE_ACCOUNT, Result
 from onboard.ledger.tables import changes, journal, projections
 from onboard.model import Resource, scale_of
 
@@ -33,9 +34,6 @@ from onboard.model import Resource, scale_of
 NAME = "changes-1"
 #: Entries taken in one transaction: other writers wait for no more than these.
 PAGE = 5000
-#: The type of resource that stands for everything on an account: what a cut-off intends.
-WHOLE_ACCOUNT = "account"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ class History:
 
         Raises as `attempts`.
         """
-        then = _micros(at)
+        then = micros(at)
         there = changes.c.after.is_not(None) & (changes.c.result != Result.FAILED.value) & (changes.c.at <= then)
         return self._select(there & or_(changes.c.ended_at.is_(None), changes.c.ended_at > then), person, resource)
 
@@ -100,8 +98,8 @@ class History:
 
         Raises OnboardError where the journal can't be read, SystemFailed where the database fails.
         """
-        between = changes.c.at >= (_micros(since) if since else 0)
-        between = between & (changes.c.at < _micros(until)) if until else between
+        between = changes.c.at >= (micros(since) if since else 0)
+        between = between & (changes.c.at < micros(until)) if until else between
         return self._select(between, person, resource)
 
     def rebuild(self) -> None:
@@ -272,18 +270,10 @@ _FIELDS = tuple(field.name for field in fields(Attempt))
 
 def _row(attempt: Attempt) -> dict[str, Any]:
     values = {name: getattr(attempt, name) for name in _FIELDS}
-    times = {name: _micros(values[name]) if values[name] else None for name in _TIMES}
+    times = {name: micros(values[name]) if values[name] else None for name in _TIMES}
     return {**values, **times, "result": attempt.result.value}
 
 
 def _attempt(row: Mapping[Any, Any]) -> Attempt:
-    times = {name: _time(row[name]) for name in _TIMES}
+    times = {name: None if row[name] is None else instant(row[name]) for name in _TIMES}
     return Attempt(**{**row, **times, "result": Result(row["result"])})
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def _time(micros: int | None) -> datetime | None:
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)

@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from onboard.errors import Waiting
 from onboard.ledger.database import Database
+from onboard.ledger.instants import in_words, micros
 from onboard.ledger.tables import leases
 
 #: Seconds between two looks at a lease that somebody else holds.
 POLL = 0.05
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: A row of the table: key, owner, token, expires.
 _Row: TypeAlias = Row[tuple[str, str | None, int, int]]
 
@@ -49,7 +49,7 @@ class Lease:
         with self.database.writing() as connection:
             self.confirm(connection)
             connection.execute(
-                update(leases).where(leases.c.key.in_(self.tokens)).values(expires=_micros(self.clock() + self.ttl))
+                update(leases).where(leases.c.key.in_(self.tokens)).values(expires=micros(self.clock() + self.ttl))
             )
 
     def release(self) -> None:
@@ -61,7 +61,7 @@ class Lease:
 
     def confirm(self, connection: Connection) -> None:
         """The same within a transaction; in a writing one nobody can take a key over before it ends."""
-        now = _micros(self.clock())
+        now = micros(self.clock())
         rows = _rows(connection, self.tokens)
         for key, token in self.tokens.items():
             if rows[key].token != token:
@@ -110,20 +110,20 @@ class Leases:
                 return None
             tokens = {key: rows[key].token + 1 if key in rows else 1 for key in keys}
             for key, token in tokens.items():
-                values = {"owner": owner, "token": token, "expires": _micros(now + ttl)}
+                values = {"owner": owner, "token": token, "expires": micros(now + ttl)}
                 taking = update(leases).where(leases.c.key == key) if key in rows else insert(leases)
                 connection.execute(taking.values(**(values if key in rows else {"key": key, **values})))
         return Lease(tokens, owner, ttl, self._database, self._clock)
 
     def _held_by_others(self, rows: Mapping[str, _Row]) -> bool:
-        now = _micros(self._clock())
+        now = micros(self._clock())
         return any(row.expires > now and not _dead(row.owner) for row in rows.values())
 
     def _held(self, keys: list[str]) -> str:
         with self._database.reading() as connection:
             rows = _rows(connection, keys)
         held = [row for row in rows.values() if row.owner]
-        who = "; ".join(f"{row.key} is held by {row.owner} until {_time(row.expires)} at the latest" for row in held)
+        who = "; ".join(f"{row.key} is held by {row.owner} until {in_words(row.expires)} at the latest" for row in held)
         who = who or f"{', '.join(keys)} was held by another worker"
         return f"{who}. Run this again then; what is on record already stays."
 
@@ -150,11 +150,3 @@ def _dead(owner: str | None) -> bool:
 def _rows(connection: Connection, keys: Iterable[str]) -> dict[str, _Row]:
     wanted = select(leases).where(leases.c.key.in_(list(keys))).order_by(leases.c.key)
     return {row.key: row for row in connection.execute(wanted)}
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def _time(micros: int) -> str:
-    return f"{_EPOCH + timedelta(microseconds=micros):%Y-%m-%d %H:%M:%S} UTC"

@@ -6,15 +6,14 @@ Kept are names of repositories and times, and nothing about people: what holds s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
 from onboard.ledger.database import Database
+from onboard.ledger.instants import instant, micros
 from onboard.ledger.tables import readings
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 #: Names in one statement: databases allow only so many parameters.
 _BATCH = 500
 
@@ -30,7 +29,7 @@ class Readings:
         """When each name was last seen to hold nothing; what was seen to hold something is absent."""
         query = select(readings.c.name, readings.c.at).where(readings.c.system == self._system)
         with self._database.reading() as connection:
-            return {name: _EPOCH + at * _MICROSECOND for name, at in connection.execute(query)}
+            return {name: instant(at) for name, at in connection.execute(query)}
 
     def note(self, empty: Mapping[str, datetime], others: Collection[str]) -> None:
         """These were seen to hold nothing, at these times; the others are forgotten."""
@@ -42,9 +41,6 @@ class Readings:
                 part = names[start : start + _BATCH]
                 here = readings.c.system == self._system
                 connection.execute(delete(readings).where(here, readings.c.name.in_(part)))
-            rows = [
-                {"system": self._system, "name": name, "at": (at - _EPOCH) // _MICROSECOND}
-                for name, at in empty.items()
-            ]
+            rows = [{"system": self._system, "name": name, "at": micros(at)} for name, at in empty.items()]
             if rows:
                 connection.execute(insert(readings), rows)

@@ -48,6 +48,8 @@ STRUCTURAL = frozenset(
         "erased",
     }
 )
+#: The type of resource that stands for everything on an account: what a cut-off intends to end.
+WHOLE_ACCOUNT = "account"
 #: What a proposal's terms must name; they may say more.
 TERMS = ("person", "authority", "policy", "changes")
 

@@ -174,6 +174,10 @@ class Register:
         """The hash of the policy in force; None before there was one."""
         return self._decisions.policy
 
+    def revision(self, policy: str | None) -> str | None:
+        """The git commit that a policy was when it came into force, where that was known."""
+        return self._decisions.revisions.get(policy or "")
+
     def proposal(self, digest: str) -> Proposal:
         """The proposal whose digest is this or begins so. Raises BadInput where there is none, or more than one."""
         return self._decisions.proposal(digest)

@@ -6,17 +6,18 @@ holds opaque ids, which stand for nobody any more once the key is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import cache, partial
 
 from onboard.connectors.base import Scope
+from onboard.engine.diff import Sight, Subject
 from onboard.engine.parallel import each
 from onboard.errors import Refused, SystemFailed, Waiting
 from onboard.ledger import Register, records
-from onboard.lifecycle.accounts import resolved
-from onboard.lifecycle.proposing import alone
-from onboard.lifecycle.standing import note, register_of, subject_of
-from onboard.model import Actor, Observation
+from onboard.lifecycle.proposing import alone, subjects_of
+from onboard.lifecycle.standing import note, register_of
+from onboard.model import Actor
 from onboard.wiring import Services
 
 
@@ -26,17 +27,19 @@ def erase(services: Services, person: str, actor: Actor) -> None:
     Asked again it goes on where it was interrupted. Raises Refused with everything that stands in the way, SystemFailed
     where a system can't be read, Waiting where somebody else works on the person.
     """
-    _erase(services, person, actor, [] if person in register_of(services).erased else _observed(services))
+    _erase(services, person, actor, partial(_observed, services))
 
 
-def _erase(services: Services, person: str, actor: Actor, observed: Sequence[Observation]) -> None:
+def _erase(services: Services, person: str, actor: Actor, read: Callable[[], Sight]) -> None:
     with alone(services, [person]):
         register = register_of(services)
         if person not in register.erased:
-            against = [*_against(services, register, person), *_holdings(services, register, person, observed)]
+            (subject,) = subjects_of(services, [person], actor)
+            sight = read()
+            against = [*_against(services, register, person), *_holdings(subject, sight)]
             if against:
                 raise Refused("\n  ".join(["Nothing was erased:", *against]))
-            _require_read(observed)
+            _require_read(subject, sight)
             note(services, records.erased(person), actor)
         services.ledger.people.erase(person)
 
@@ -75,34 +78,31 @@ def _against(services: Services, register: Register, person: str) -> Iterator[st
         yield f"It isn't known how a change to their access ended. First: onboard offboard {person[:10]}"
 
 
-def _observed(services: Services) -> list[Observation]:
+def _observed(services: Services) -> Sight:
     """Everything, read anew on every system."""
-    return each(lambda name: services.readers[name].read(Scope(None)), sorted(services.readers))
+    readings = each(lambda name: services.readers[name].read(Scope(None)), sorted(services.readers))
+    return Sight({observation.system: observation for observation in readings})
 
 
-def _holdings(services: Services, register: Register, person: str, observed: Iterable[Observation]) -> Iterator[str]:
-    """What their accounts were read to hold."""
-    known = (resolved(services, account) for account in subject_of(services, register, person).everything)
-    accounts = {(account.system, account.external_id) for account in known}
-    for observation in observed:
-        held = [
-            h for r in observation.readings.values() for h in r.holdings if (observation.system, h.account) in accounts
-        ]
+def _holdings(subject: Subject, sight: Sight) -> Iterator[str]:
+    """What their accounts were read to hold, a line for each account."""
+    for account in subject.everything:
+        held = [holding for holdings in sight.held(account).values() for holding in holdings]
         if held:
             named = sorted({str(holding.resource) for holding in held})
             where = ", ".join([*named[:3], *(["…"] if len(named) > 3 else [])])
             count = f"{len(held)} {'right' if len(held) == 1 else 'rights'}"
-            yield f"They hold {count} on {observation.system} ({where}). First: onboard offboard {person[:10]}"
+            yield f"They hold {count} on {account.system} ({where}). First: onboard offboard {subject.person[:10]}"
 
 
-def _require_read(observed: Iterable[Observation]) -> None:
-    """Raises SystemFailed unless everything could be read."""
-    for observation in observed:
+def _require_read(subject: Subject, sight: Sight) -> None:
+    """Raises SystemFailed unless everything could be read, and each of the person's handles looked up."""
+    for system, observation in sight.observed.items():
         parts = [f"{r.resource}: {r.unknown}" for r in observation.readings.values() if r.unknown is not None]
-        if observation.unknown is not None or parts:
-            reason = observation.unknown or parts[0]
+        reason = observation.unknown or subject.unclear.get(system) or next(iter(parts), None)
+        if reason is not None:
             raise SystemFailed(
-                observation.system,
+                system,
                 f"whether they hold anything there can't be told ({reason}), so nothing was erased. Run this again.",
             )
 
@@ -118,8 +118,8 @@ def retain(services: Services, actor: Actor) -> tuple[str, ...]:
         people.erase(person)
     _forget_notes(services, register)
     due = [person for person in sorted(register.people) if _due(services, register, person)]
-    observed = _observed(services) if due else []
-    return tuple(person for person in due if _erased(services, person, actor, observed))
+    read = cache(partial(_observed, services))
+    return tuple(person for person in due if _erased(services, person, actor, read))
 
 
 def _due(services: Services, register: Register, person: str) -> bool:
@@ -131,9 +131,9 @@ def _older(day: date, services: Services, days: int) -> bool:
     return day + timedelta(days=days) < services.clock().date()
 
 
-def _erased(services: Services, person: str, actor: Actor, observed: Sequence[Observation]) -> bool:
+def _erased(services: Services, person: str, actor: Actor, read: Callable[[], Sight]) -> bool:
     try:
-        _erase(services, person, actor, observed)
+        _erase(services, person, actor, read)
     except (Refused, SystemFailed, Waiting):
         return False
     return True

@@ -13,11 +13,11 @@ from onboard.connectors.levers import sharing
 from onboard.connectors.pacing import urgent
 from onboard.engine.parallel import attempts, each
 from onboard.engine.perform import container
-from onboard.engine.settle import READ_BACK, WHOLE_ACCOUNT
+from onboard.engine.settle import READ_BACK
 from onboard.errors import BadInput, Findings, SystemFailed, Waiting
 from onboard.ledger import Register, owner_here, records
 from onboard.ledger.effects import Intended
-from onboard.ledger.records import ChangeRecord, Result
+from onboard.ledger.records import WHOLE_ACCOUNT, ChangeRecord, Result
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, protected_by, register_of, salvaged_register, subject_of
 from onboard.model import Account, Actor, Receipt, Resource

@@ -13,7 +13,6 @@ from typing import Any
 import onboard
 from onboard.errors import BadInput
 from onboard.ledger import Approval, Attempt, Ledger, Register
-from onboard.ledger.effects import Intended
 from onboard.ledger.records import Result
 from onboard.model import Kind, Receipt, Resource
 from onboard.review.past import HeldThen, past
@@ -71,11 +70,10 @@ def changes_of(ledger: Ledger, person: str) -> Iterator[Row]:
 
 def _changes(ledger: Ledger, attempts: Iterable[Attempt]) -> Iterator[Row]:
     register = Register.replay(ledger.journal.entries())
-    revisions = {e.body["hash"]: e.body.get("revision") for e in ledger.journal.entries(kinds={"policy"})}
-    return (_change(register, revisions, attempt) for attempt in attempts)
+    return (_change(register, attempt) for attempt in attempts)
 
 
-def _change(register: Register, revisions: Mapping[str, str | None], attempt: Attempt) -> Row:
+def _change(register: Register, attempt: Attempt) -> Row:
     episode = register.episode(attempt.entry)
     intent = episode.intent
     policy, authority = _behind(register, attempt.digest)
@@ -90,8 +88,8 @@ def _change(register: Register, revisions: Mapping[str, str | None], attempt: At
         "actor_authenticated_by": intent.actor.authenticated_by,
         "authority": authority,
         "plan": attempt.digest,
-        **_decided(policy, revisions.get(policy or ""), episode.approvals),
-        **_receipt(_answer(intent)),
+        **_decided(policy, register.revision(policy), episode.approvals),
+        **_receipt(intent.receipt),
         "intended_entry": attempt.entry,
         "outcome_entry": attempt.outcome,
     }
@@ -104,10 +102,6 @@ def _behind(register: Register, digest: str) -> tuple[str | None, str]:
     except BadInput:
         return None, digest
     return proposal.policy, proposal.authority
-
-
-def _answer(intent: Intended) -> Receipt | None:
-    return intent.outcome.receipt if intent.outcome else None
 
 
 def _named(attempt: Attempt) -> Row:

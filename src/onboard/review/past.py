@@ -13,7 +13,6 @@ from itertools import takewhile
 
 from onboard.errors import BadInput
 from onboard.ledger import Approval, Attempt, Ledger, Register
-from onboard.ledger.effects import Intended
 from onboard.model import Grant, Kind, Receipt, Resource, scale_of
 from onboard.policy.catalogue import Policy
 from onboard.policy.desired import desired, why_not
@@ -37,13 +36,12 @@ class HeldThen:
 
 @dataclass(frozen=True)
 class Past:
-    """What was so at a moment. `register` is as it stood then; `problem` says why its policy can't be read now."""
+    """What was so at a moment. `register` is as it stood then; `problem` says why its `policy` can't be read now."""
 
     at: datetime
     register: Register
     held: tuple[HeldThen, ...]
-    policy: str | None
-    revision: str | None
+    policy: Policy | None
     problem: str | None
 
 
@@ -61,12 +59,11 @@ def past(
     """
     entries = list(ledger.journal.entries())
     now, then = Register.replay(entries), Register.replay(takewhile(lambda entry: entry.at <= at, entries))
-    revisions = {entry.body["hash"]: entry.body.get("revision") for entry in entries if entry.kind == "policy"}
     policy, problem = _policy(ledger, kinds, then)
     attempts = ledger.history.held(at, person=person, resource=str(resource) if resource else None)
     grants = desired(policy, then, {a.person for a in attempts}, at.date()) if policy else ()
-    held = tuple(_held(now, revisions, grants, attempt) for attempt in attempts)
-    return Past(at, then, held, then.policy, revisions.get(then.policy), problem)
+    held = tuple(_held(now, grants, attempt) for attempt in attempts)
+    return Past(at, then, held, policy, problem)
 
 
 def _policy(ledger: Ledger, kinds: Mapping[str, Kind], then: Register) -> tuple[Policy | None, str | None]:
@@ -80,25 +77,19 @@ def _policy(ledger: Ledger, kinds: Mapping[str, Kind], then: Register) -> tuple[
         return None, f"policy {then.policy[:7]} can't be read by this version or for these systems ({count} problems)"
 
 
-def _held(
-    register: Register, revisions: Mapping[str, str | None], grants: Iterable[Grant], attempt: Attempt
-) -> HeldThen:
+def _held(register: Register, grants: Iterable[Grant], attempt: Attempt) -> HeldThen:
     resource = Resource.parse(attempt.resource)
     episode = register.episode(attempt.entry)
     policy = register.proposal(attempt.digest).policy
     covering = (g for g in grants if (g.person, g.resource) == (attempt.person, resource) and _covers(g, attempt))
     return HeldThen(
-        attempt, policy, revisions.get(policy), episode.approvals, _receipt(episode.intent), next(covering, None)
+        attempt, policy, register.revision(policy), episode.approvals, episode.intent.receipt, next(covering, None)
     )
 
 
 def _covers(grant: Grant, attempt: Attempt) -> bool:
     scale, level = scale_of(grant.resource), attempt.after or ""
     return grant.level == level or (not scale.open and scale.rank(level) <= scale.rank(grant.level))
-
-
-def _receipt(intent: Intended) -> Receipt | None:
-    return intent.outcome.receipt if intent.outcome else None
 
 
 @dataclass(frozen=True)
@@ -117,7 +108,7 @@ def explain_then(
 ) -> PastExplanation:
     """The chain from policy line to receipt as it stood at a moment. Raises as `past`."""
     found = past(ledger, kinds, at, person=person, resource=resource)
-    policy, _ = _policy(ledger, kinds, found.register)
+    policy = found.policy
     if policy is None:
         return PastExplanation(found, person, resource, (), (found.problem or "",))
     grants = tuple(g for g in desired(policy, found.register, [person], at.date()) if g.resource == resource)
