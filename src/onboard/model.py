@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -114,54 +114,6 @@ class Proof(StrEnum):
     HANDED_OVER = "handed-over"  # they repeated a code that a colleague handed them
     WORK_EMAIL = "work-email"  # they repeated a code that was sent to their work e-mail
     COMPANY_LOGIN = "company-login"  # the company's own directory gives the name to nobody else
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The levels of one type of resource, lowest first. An open scale takes any name, and a person may hold several."""
-
-    levels: tuple[str, ...] = ()
-
-    @property
-    def open(self) -> bool:
-        """Whether any level name is valid and several may be held at once (Jira project roles)."""
-        return not self.levels
-
-    def rank(self, level: str | None) -> int:
-        """-1 for nothing held; a name that the scale doesn't know counts above all it knows, to be safe."""
-        if level is None:
-            return -1
-        return self.levels.index(level) if level in self.levels else len(self.levels)
-
-    def join(self, levels: Iterable[str]) -> str:
-        """The highest of `levels`."""
-        return max(levels, key=self.rank)
-
-
-SCALES: Mapping[tuple[Kind, str], Scale] = MappingProxyType(
-    {
-        (Kind.GITHUB, "org"): Scale(("member", "admin")),
-        (Kind.GITHUB, "team"): Scale(("member", "maintainer")),
-        (Kind.GITHUB, "repo"): Scale(("pull", "triage", "push", "maintain", "admin")),
-        (Kind.JIRA, "group"): Scale(("member",)),
-        (Kind.JIRA, "project"): Scale(),
-        (Kind.SLACK, "channel"): Scale(("member",)),
-        (Kind.SLACK, "usergroup"): Scale(("member",)),
-        (Kind.VAULT, "login"): Scale(("enabled",)),
-        (Kind.VAULT, "group"): Scale(("member",)),
-    }
-)
-
-_BY_TYPE = MappingProxyType({kind_and_type[1]: scale for kind_and_type, scale in SCALES.items()})
-
-
-def scale_of(resource: Resource) -> Scale:
-    """The scale of a resource's type (no type stands under two kinds); open for a type that isn't known."""
-    return _BY_TYPE.get(resource.type, Scale())
-
-
-#: What everything else on that system rests on: granted first, and, since it is the coarsest lever, revoked first.
-FOUNDATIONS = frozenset({"org", "login"})
 
 
 @dataclass(frozen=True, slots=True, order=True)

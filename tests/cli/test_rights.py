@@ -51,7 +51,9 @@ def test_whoever_answers_for_an_engagement_is_not_erased(house: House) -> None:
 def test_a_legal_hold_stands_in_the_way_until_it_is_released(left: House) -> None:
     left("person", "hold", "marta", "--because=case 4711")
 
-    assert "A legal hold is on them" in left("person", "erase", "marta", "--yes", code=3).stderr
+    told = left("person", "erase", "marta", "--yes", code=3).stderr
+    assert "A legal hold is on them since" in told
+    assert "(case 4711)" in told
 
     left("person", "release", "marta")
     left("person", "erase", "marta", "--yes")

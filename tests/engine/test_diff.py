@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboard.engine.diff import Difference, Owned
-from onboard.model import SCALES, Account, AccountState, Grant, Holding, HoldingState, Kind, Observation, Resource
+from onboard.levels import SCALES
+from onboard.model import Account, AccountState, Grant, Holding, HoldingState, Kind, Observation, Resource
 from tests.engine.models import (
     ACCOUNTS,
     DOCS,

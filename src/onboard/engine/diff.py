@@ -7,18 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from onboard.engine.plan import Change, Missing, Unknown
-from onboard.model import (
-    FOUNDATIONS,
-    Account,
-    AccountState,
-    Grant,
-    Holding,
-    HoldingState,
-    Observation,
-    Resource,
-    Warrant,
-    scale_of,
-)
+from onboard.levels import FOUNDATIONS, scale_of
+from onboard.model import Account, AccountState, Grant, Holding, HoldingState, Observation, Resource, Warrant
 
 #: What we granted or may have granted, as the ledger has it: (person, account id, resource) → levels.
 Owned = Mapping[tuple[str, str, Resource], frozenset[str]]

@@ -14,7 +14,8 @@ from onboard.engine.plan import Change
 from onboard.errors import SystemFailed, SystemRefused, Waiting
 from onboard.ledger import Lease, Ledger, records
 from onboard.ledger.records import Result
-from onboard.model import Actor, Holding, HoldingState, Receipt, Resource, scale_of
+from onboard.levels import scale_of
+from onboard.model import Actor, Holding, HoldingState, Receipt, Resource
 
 #: How often one write is tried in all, and the longest that a vendor's Retry-After is waited for (seconds).
 TRIES = 3

@@ -16,7 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from onboard.ledger.records import ChangeRecord
-from onboard.model import FOUNDATIONS, Account, Grant, Observation, Resource, Warrant, scale_of
+from onboard.levels import FOUNDATIONS, scale_of
+from onboard.model import Account, Grant, Observation, Resource, Warrant
 
 
 class Authority(StrEnum):

@@ -20,7 +20,8 @@ from onboard.engine.plan import Authority, Change, Hazard, Need, Part, Plan, Unk
 from onboard.errors import StalePlan
 from onboard.ledger.effects import Key
 from onboard.ledger.records import ChangeRecord, Result
-from onboard.model import FOUNDATIONS, Account, Actor, Grant, HoldingState, Observation, Resource, scale_of
+from onboard.levels import FOUNDATIONS, scale_of
+from onboard.model import Account, Actor, Grant, HoldingState, Observation, Resource
 
 _PROTECTED = "the account on {} is protected and is never changed"
 

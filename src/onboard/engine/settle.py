@@ -9,7 +9,8 @@ from onboard.engine.diff import Sight
 from onboard.engine.perform import fulfilled, holdings_of
 from onboard.ledger import Journal, Register, records
 from onboard.ledger.records import WHOLE_ACCOUNT, ChangeRecord, Result
-from onboard.model import Account, Actor, Grant, Observation, Receipt, scale_of
+from onboard.levels import scale_of
+from onboard.model import Account, Actor, Grant, Observation, Receipt
 
 #: Under what name the journal keeps that something was found gone which no revocation of ours took.
 FOUND_GONE = "found-gone"

@@ -28,7 +28,8 @@ from onboard.ledger.instants import instant, micros
 from onboard.ledger.journal import Journal
 from onboard.ledger.records import WHOLE_ACCOUNT, Result
 from onboard.ledger.tables import changes, journal, projections
-from onboard.model import Resource, scale_of
+from onboard.levels import scale_of
+from onboard.model import Resource
 
 #: What the cursor is kept under. Another version of the rules above wants another name, so that it is read anew.
 NAME = "changes-1"

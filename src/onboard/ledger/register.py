@@ -19,7 +19,8 @@ from onboard.ledger.entries import Entry
 from onboard.ledger.facts import Binding, FactRecord, Facts
 from onboard.ledger.standing import Standing, standing_of
 from onboard.ledger.tasks import Task, Tasks
-from onboard.model import FOUNDATIONS, Assignment, Engagement, Fact, Proof, Resource, Vendor
+from onboard.levels import FOUNDATIONS
+from onboard.model import Assignment, Engagement, Fact, Proof, Resource, Vendor
 
 _DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "withdrawn", "applied"})
 #: Facts after which an approval given before no longer holds.

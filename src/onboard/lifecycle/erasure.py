@@ -62,7 +62,8 @@ def _against(services: Services, register: Register, person: str) -> Iterator[st
     """What of the ledger's own stands in the way, each with a way out."""
     held = register.legal_hold(person)
     if held is not None:
-        yield f"A legal hold is on them since {held.at:%Y-%m-%d}. First: onboard person release {person[:10]}"
+        why = services.ledger.people.text_of(held.detail["note"])
+        yield f"A legal hold is on them since {held.at:%Y-%m-%d} ({why}). First: onboard person release {person[:10]}"
     for assignment in register.assignments(person):
         if not assignment.ended:
             yield f"They work in engagement {assignment.engagement}. First: onboard offboard {person[:10]}"

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from onboard.errors import BadInput, Problem
-from onboard.model import SCALES, Kind, Phase, Resource, Scale, Source
+from onboard.levels import SCALES, Scale
+from onboard.model import Kind, Phase, Resource, Source
 from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
 from onboard.policy.checks import CHECKS, Draft
 from onboard.policy.reading import Reader, facts, resources

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from onboard.model import SCALES, AccountKind, Entitlement, Kind, Resource, Scale, Source
+from onboard.levels import SCALES, Scale
+from onboard.model import AccountKind, Entitlement, Kind, Resource, Source
 from onboard.policy.strict import Notes, did_you_mean
 from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role
 

@@ -12,19 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
 
-from onboard.model import (
-    Assignment,
-    Engagement,
-    Entitlement,
-    Fact,
-    Grant,
-    Limit,
-    Phase,
-    Resource,
-    Scale,
-    Vendor,
-    Warrant,
-)
+from onboard.levels import Scale
+from onboard.model import Assignment, Engagement, Entitlement, Fact, Grant, Limit, Phase, Resource, Vendor, Warrant
 from onboard.policy.catalogue import Policy
 from onboard.policy.terms import Role
 

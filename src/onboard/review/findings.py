@@ -7,17 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from onboard.engine.diff import Owned
-from onboard.model import (
-    FOUNDATIONS,
-    Account,
-    Classification,
-    Grant,
-    Holding,
-    HoldingState,
-    Observation,
-    Resource,
-    scale_of,
-)
+from onboard.levels import FOUNDATIONS, scale_of
+from onboard.model import Account, Classification, Grant, Holding, HoldingState, Observation, Resource
 
 #: How `via` begins where access comes with a team, a group or the organisation, all of which are read themselves.
 DERIVED = ("team ", "group ", "org base permission", "org owner", "block")

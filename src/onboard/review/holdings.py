@@ -13,9 +13,10 @@ from onboard.ledger import Register
 from onboard.ledger.effects import Intended
 from onboard.ledger.facts import Binding
 from onboard.ledger.register import Episode
+from onboard.levels import scale_of
 from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.standing import register_of, rules_of, subject_of
-from onboard.model import Fact, Grant, Holding, Resource, scale_of
+from onboard.model import Fact, Grant, Holding, Resource
 from onboard.policy.desired import why_not
 from onboard.wiring import Services
 

@@ -13,7 +13,8 @@ from itertools import takewhile
 
 from onboard.errors import BadInput
 from onboard.ledger import Approval, Attempt, Ledger, Register
-from onboard.model import Grant, Kind, Receipt, Resource, scale_of
+from onboard.levels import scale_of
+from onboard.model import Grant, Kind, Receipt, Resource
 from onboard.policy.catalogue import Policy
 from onboard.policy.desired import desired, why_not
 
