@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,13 @@ def traces(house: House, sandbox: SandboxClient, who: str = "marta") -> set[str]
     words = {them.name, them.email, *them.name.split(), str(them.github["id"]), *map(str, them.jira.values())}
     words |= {them.github["login"], them.slack["id"], them.vault["username"]}
     content = b"".join(path.read_bytes() for path in house.folder.glob("onboard.db*"))
-    return {word for word in words if word.lower().encode() in content.lower()} - {who}
+    return {word for word in words if stands_in(word, content)} - {who}
+
+
+def stands_in(word: str, content: bytes) -> bool:
+    """Whether a word is there. A number has to stand alone: five digits come up by chance within hashes and times."""
+    pattern = rb"(?<![\w+/])" + word.encode() + rb"(?![\w+/])" if word.isdigit() else re.escape(word.encode())
+    return re.search(pattern, content, re.IGNORECASE) is not None
 
 
 def test_whoever_still_works_here_is_not_erased(house: House) -> None:
