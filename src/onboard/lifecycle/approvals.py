@@ -16,6 +16,9 @@ from onboard.model import OPERATOR, Actor
 from onboard.wiring import Services
 
 VAULT_LOGIN = "vault login"
+SLACK_INTERACTION = "slack interaction"
+#: Ways by which an actor is shown to be the person they are. Whoever came otherwise decides nothing.
+AUTHENTICATED = frozenset({VAULT_LOGIN, SLACK_INTERACTION})
 
 
 def authenticate(services: Services, token: SecretStr | None) -> Actor:
@@ -77,7 +80,7 @@ def _bound_now(services: Services, system: str, entity: str) -> str | None:
 def capacities(register: Register, proposal: Proposal, actor: Actor) -> tuple[str, ...]:
     """In which of the capacities that a proposal needs this actor may approve it. Raises NotAuthorised for none."""
     short = proposal.digest[:8]
-    if actor.authenticated_by != VAULT_LOGIN:
+    if actor.authenticated_by not in AUTHENTICATED:
         raise NotAuthorised("An approval needs your own Vault login. Nothing was changed.")
     if actor.id == proposal.person:
         raise NotAuthorised(f"Nobody approves their own access: plan {short} is about you. Nothing was changed.")
