@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from onboard.model import (
 )
 from onboard.policy.catalogue import Policy
 from onboard.policy.desired import desired
-from onboard.policy.guardrails import check
+from onboard.policy.guardrails import Refusal, check
 from onboard.policy.terms import Case, Holds
 
 _PERSON, _COMPANY = f"p-{1:032x}", f"p-{2:032x}"
@@ -66,8 +66,9 @@ class _Imagined:
         return {name: Fact(name, self.at, 0) for name in reached}
 
     def started(self, person: str, engagement: str) -> Fact | None:
-        """On the test's day."""
-        return Fact("started", self.at, 0) if (person, engagement) == (_PERSON, _NAME) else None
+        """On the day that the test gives, else on its own day."""
+        began = datetime.combine(self.case.started, time(), UTC) if self.case.started else self.at
+        return Fact("started", began, 0) if (person, engagement) == (_PERSON, _NAME) else None
 
     def left(self, person: str) -> None:
         """Nobody left."""
@@ -77,18 +78,49 @@ class _Imagined:
         return self.case.proof
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A policy test, played: what the person would hold, what refuses it, and what isn't as the test expects."""
+
+    case: Case
+    grants: tuple[Grant, ...]
+    refusals: tuple[Refusal, ...]
+    wrong: tuple[str, ...]
+
+    @property
+    def result(self) -> Result:
+        """How it went."""
+        return Result(self.case.name, self.case.source, self.wrong)
+
+
 def run(policy: Policy) -> tuple[Result, ...]:
     """Every policy test's result, in the order of files and lines."""
-    return tuple(Result(case.name, case.source, _wrong(policy, case)) for case in policy.tests)
+    return tuple(trial.result for trial in play_all(policy))
 
 
-def _wrong(policy: Policy, case: Case) -> tuple[str, ...]:
-    register = _imagined(case)
-    derived = desired(policy, register, [_PERSON], case.on)
-    grants = (*derived, *(_supposed(holds, case) for holds in case.suppose))
-    refusals = check(policy, grants, register, case.on)
-    refusing = {refusal.rule for refusal in refusals}
+def play_all(policy: Policy) -> tuple[Trial, ...]:
+    """Every policy test, played, in the order of files and lines."""
+    return tuple(play(policy, case) for case in policy.tests)
+
+
+def play(policy: Policy, case: Case) -> Trial:
+    """One policy test, played."""
+    grants = granted(policy, case)
+    refusals = check(policy, grants, _imagined(case), case.on)
+    return Trial(case, grants, refusals, wrong(case, grants, refusals))
+
+
+def granted(policy: Policy, case: Case) -> tuple[Grant, ...]:
+    """What the roles give in a test, and what it supposes; guardrails have no say in it."""
+    derived = desired(policy, _imagined(case), [_PERSON], case.on)
+    return (*derived, *(_supposed(holds, case) for holds in case.suppose))
+
+
+def wrong(case: Case, grants: Iterable[Grant], refusals: Iterable[Refusal]) -> tuple[str, ...]:
+    """What isn't as a test expects, if this is granted and these refuse."""
+    refusals = tuple(refusals)
     if case.refused:
+        refusing = {refusal.rule for refusal in refusals}
         silent = (f"guardrail {rule} does not refuse it" for rule in case.refused if rule not in refusing)
         return (*silent, *(refusal.message for refusal in refusals if refusal.rule not in case.refused))
     expected = {str(holds) for holds in case.expect}

@@ -177,7 +177,7 @@ class Reader:
     def _case(self, block: Block) -> Case | None:
         name, refused = _case_name(block), _texts(block.items("refused"))
         given = block.block("given", "what the test is given")
-        given.only("role", "phase", "facts", "milestones", "model", "classification", "on", "proof")
+        given.only("role", "phase", "facts", "milestones", "model", "classification", "on", "proof", "started")
         role, phase = given.text("role"), given.choice("phase", Phase)
         model = given.choice("model", EngagementModel) if "model" in given else EngagementModel.STAFF_AUGMENTATION
         classification = (
@@ -185,13 +185,13 @@ class Reader:
         )
         proof = given.choice("proof", Proof) if "proof" in given else Proof.WORK_EMAIL
         expect, suppose = _holdings(block, "expect"), _holdings(block, "suppose")
-        on, facts = given.day("on", required=False), self._held(given)
+        on, started, facts = given.day("on", required=False), given.day("started", required=False), self._held(given)
         milestones = self._known(given.items("milestones"), block.notes, milestone=True)
         if phase is None or model is None or classification is None or proof is None or not role:
             return None
         return Case(
             name, role, phase, model, classification, on or DEFAULT_DAY, expect, refused,
-            block.source, MappingProxyType(facts), milestones, suppose, proof,
+            block.source, MappingProxyType(facts), milestones, suppose, proof, started,
         )  # fmt: skip
 
     def _held(self, given: Block) -> dict[str, date | None]:

@@ -130,7 +130,8 @@ class Case:
     """A policy test: given a person in a role and phase with these facts, exactly these grants, or these refusals.
 
     `facts` gives each prerequisite's last day, None for without end. `suppose` adds grants as if the role had them, to
-    test a guardrail. `proof` is how the person's accounts were shown to be theirs.
+    test a guardrail. `proof` is how the person's accounts were shown to be theirs; `started` when they began, None for
+    on the test's day.
     """
 
     name: str
@@ -146,3 +147,4 @@ class Case:
     milestones: tuple[str, ...] = ()
     suppose: tuple[Holds, ...] = ()
     proof: Proof = Proof.WORK_EMAIL
+    started: date | None = None
