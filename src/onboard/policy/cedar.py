@@ -1,19 +1,15 @@
-"""Guardrail files, compiled: Cedar forbids, each annotated @id, @because and @control, checked strictly as they load.
-
-Cedar reports no positions, so a file is cut into its statements first and each one is checked by itself: a problem then
-names the line where its rule begins.
-"""
+"""Guardrail files, compiled: Cedar forbids with @id, @because and @control, checked strictly as they load."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cedarpy
 
-from onboard.model import SLUG, Source
+from onboard.model import Source
+from onboard.policy.statements import Statement, annotated, names_differ, schema_of, statements
 from onboard.policy.strict import Notes
 
 SCHEMA = "guardrails/schema.cedarschema"
@@ -23,7 +19,6 @@ SCHEMA = "guardrails/schema.cedarschema"
 _BASE = 'permit (principal, action == Action::"hold", resource);'
 
 _ANNOTATIONS = ("id", "because", "control")
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|;')
 _PERSON = re.compile(r'Person::"([^"]*)"')
 
 
@@ -148,78 +143,26 @@ def compile_guardrails(files: Mapping[str, str], notes: Notes) -> Guardrails:
     texts = {name: text for name, text in files.items() if name.endswith(".cedar")}
     if not texts:
         return Guardrails()
-    schema = _schema(files.get(SCHEMA), notes)
+    schema = schema_of(files.get(SCHEMA), SCHEMA, "guardrails", notes)
     if schema is None:
         return Guardrails()
-    found = (_rule(text, source, schema, notes) for name in sorted(texts) for text, source in _cut(texts[name], name))
+    found = (_rule(statement, notes) for statement in statements(texts, schema, notes))
     rules = tuple(rule for rule in found if rule is not None)
-    _names_differ(rules, notes)
+    names_differ(rules, notes)
     people = frozenset(name for rule in rules for name in _PERSON.findall(rule.text))
     compiled = cedarpy.PolicySet.from_str("\n".join((_BASE, *(rule.text for rule in rules))))
     _probe(compiled, schema, notes)
     return Guardrails(rules, schema, compiled, people)
 
 
-def _schema(text: str | None, notes: Notes) -> cedarpy.Schema | None:
-    source = Source(SCHEMA, 1)
-    if text is None:
-        notes.add(source, "there are guardrails but no schema to check them by. Restore the one that onboard ships.")
+def _rule(statement: Statement, notes: Notes) -> Rule | None:
+    if statement.effect != "forbid":
+        notes.add(statement.source, "guardrails only forbid; what may be held is said in roles/. Delete this permit.")
         return None
-    try:
-        return cedarpy.Schema.from_str(text)
-    except ValueError as error:
-        notes.add(source, f"this is no Cedar schema: {error}. No guardrail was read.")
+    if not annotated(statement, _ANNOTATIONS, notes):
         return None
-
-
-def _cut(text: str, file: str) -> Iterator[tuple[str, Source]]:
-    """The statements of a file, each with the line on which it begins."""
-    begin = 0
-    ends = [match.end() for match in _TOKEN.finditer(text) if match.group() == ";"]
-    for end in (*ends, len(text)):
-        statement = _TOKEN.sub(lambda match: "" if match.group().startswith("//") else match.group(), text[begin:end])
-        if statement.strip():
-            blank = len(statement) - len(statement.lstrip())
-            line = text.count("\n", 0, begin) + statement.count("\n", 0, blank) + 1
-            yield text[begin:end], Source(file, line)
-        begin = end
-
-
-def _rule(text: str, source: Source, schema: cedarpy.Schema, notes: Notes) -> Rule | None:
-    checked = cedarpy.validate_policies(text, schema)
-    if not checked:
-        for error in checked.errors:
-            notes.add(source, f"this rule is wrong: {re.sub('^for policy `.*?`, ', '', error.error)}.")
-        return None
-    policies = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
-    if len(policies) != 1:
-        notes.add(source, "this is a template, which forbids nothing by itself. Write a plain forbid.")
-        return None
-    (policy,) = policies.values()
-    if policy["effect"] != "forbid":
-        notes.add(source, "guardrails only forbid; what may be held is said in roles/. Delete this permit.")
-        return None
-    return _annotated(policy.get("annotations", {}), text, source, notes)
-
-
-def _annotated(annotations: Mapping[str, str | None], text: str, source: Source, notes: Notes) -> Rule | None:
-    values = {name: (annotations.get(name) or "").strip() for name in _ANNOTATIONS}
-    missing = ", ".join(f"@{name}" for name in _ANNOTATIONS if not values[name])
-    if missing:
-        notes.add(source, f'this rule lacks {missing}: write it before forbid, like @id("no-standing-admin").')
-        return None
-    if not SLUG.fullmatch(values["id"]):
-        notes.add(source, f"@id is {values['id']!r}; use lower-case letters, digits and hyphens only.")
-        return None
-    return Rule(values["id"], values["because"], values["control"], source, text)
-
-
-def _names_differ(rules: tuple[Rule, ...], notes: Notes) -> None:
-    first: dict[str, Rule] = {}
-    for rule in rules:
-        other = first.setdefault(rule.id, rule)
-        if other is not rule:
-            notes.add(rule.source, f"@id {rule.id} is taken by {other.source}. Choose another.")
+    id_, because, control = (statement.annotations[name] for name in _ANNOTATIONS)
+    return Rule(id_, because, control, statement.source, statement.text)
 
 
 def _probe(compiled: cedarpy.PolicySet, schema: cedarpy.Schema, notes: Notes) -> None:
