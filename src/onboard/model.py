@@ -15,6 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from onboard.errors import BadInput
+from onboard.rota import Shift
 
 PERSON_ID = re.compile(r"p-[0-9a-f]{32}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -173,13 +174,14 @@ SCHEDULER = Actor("scheduler", "prefect")
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A company whose engineers work here under a contract; dates are inclusive."""
+    """A company whose engineers work here under a contract, and its data agreement's last day where it has one."""
 
     id: str
     name: str
     contract_starts: date
     contract_ends: date
     source: Source
+    data_processing_agreement: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class Staffing:
     source: Source
     starts: date | None = None
     ends: date | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,7 @@ class Engagement:
     """A piece of work that a vendor does, as its manifest states it; dates are inclusive, people are ids.
 
     `account_kinds` says, by system name, which kind of account its people use there where it isn't a full member.
+    `locations` are the countries (ISO 3166, two letters) in which its data may be worked on; none named, any may.
     """
 
     id: str
@@ -214,6 +218,8 @@ class Engagement:
     staffing: tuple[Staffing, ...]
     source: Source
     account_kinds: Mapping[str, AccountKind] = field(default_factory=lambda: MappingProxyType({}))
+    locations: tuple[str, ...] = ()
+    rota: tuple[Shift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +233,7 @@ class Assignment:
     ended: bool = False
     starts: date | None = None
     ends: date | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +255,8 @@ class Entitlement:
     """A line of a role: a level on a resource, the phase from which it is carried, and facts that it waits for.
 
     `needs` are prerequisites (NDA, training…): each must be a recorded fact that still holds, and bounds the grant's
-    end. `after` is a milestone: once reached it stays reached.
+    end. `after` is a milestone: once reached it stays reached. It is carried in engagements of these `models` only, or
+    of any where none are named; `on_call` says that it is held during the person's shifts only.
     """
 
     resource: Resource
@@ -258,6 +266,8 @@ class Entitlement:
     needs: tuple[str, ...] = ()
     after: str | None = None
     because: str = ""
+    models: frozenset[EngagementModel] = frozenset()
+    on_call: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

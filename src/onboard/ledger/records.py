@@ -27,6 +27,7 @@ from onboard.model import (
     Staffing,
     Vendor,
 )
+from onboard.rota import Shift
 
 #: Facts with a meaning of their own; any other name is a prerequisite or, with an engagement, a milestone.
 STRUCTURAL = frozenset(
@@ -311,14 +312,16 @@ def vendor_json(vendor: Vendor) -> dict[str, Json]:
         "name": vendor.name,
         "contract_starts": vendor.contract_starts.isoformat(),
         "contract_ends": vendor.contract_ends.isoformat(),
+        "data_processing_agreement": _iso(vendor.data_processing_agreement),
         "source": _source_json(vendor.source),
     }
 
 
 def vendor_of(body: Mapping[str, Any]) -> Vendor:
-    """The vendor that a body spells. Raises KeyError, ValueError."""
+    """The vendor that a body spells; older ones name no agreement. Raises KeyError, ValueError."""
     starts, ends = date.fromisoformat(body["contract_starts"]), date.fromisoformat(body["contract_ends"])
-    return Vendor(body["id"], body["name"], starts, ends, Source(**body["source"]))
+    agreement = _day(body.get("data_processing_agreement"))
+    return Vendor(body["id"], body["name"], starts, ends, Source(**body["source"]), agreement)
 
 
 _NAMES = ("id", "name", "vendor", "sponsor", "product_owner", "vendor_lead", "company_lead")
@@ -334,12 +337,14 @@ def engagement_json(engagement: Engagement) -> dict[str, Json]:
         "ends": engagement.ends.isoformat(),
         "staffing": [_staffing_json(line) for line in engagement.staffing],
         "account_kinds": {system: kind.value for system, kind in engagement.account_kinds.items()},
+        "locations": list(engagement.locations),
+        "rota": [{"person": s.person, "from": _iso(s.starts), "until": _iso(s.ends)} for s in engagement.rota],
         "source": _source_json(engagement.source),
     }
 
 
 def engagement_of(body: Mapping[str, Any]) -> Engagement:
-    """The engagement that a body spells. Raises KeyError, ValueError."""
+    """The engagement that a body spells; older ones name no locations and no rota. Raises KeyError, ValueError."""
     return Engagement(
         **{name: body[name] for name in _NAMES},
         model=EngagementModel(body["model"]),
@@ -348,6 +353,8 @@ def engagement_of(body: Mapping[str, Any]) -> Engagement:
         ends=date.fromisoformat(body["ends"]),
         staffing=tuple(map(_staffing_of, body["staffing"])),
         account_kinds=MappingProxyType({name: AccountKind(kind) for name, kind in body["account_kinds"].items()}),
+        locations=tuple(body.get("locations", ())),
+        rota=tuple(map(_shift_of, body.get("rota", ()))),
         source=Source(**body["source"]),
     )
 
@@ -357,14 +364,27 @@ def _staffing_json(line: Staffing) -> dict[str, Json]:
         "person": line.person,
         "role": line.role,
         "source": _source_json(line.source),
-        "starts": line.starts.isoformat() if line.starts else None,
-        "ends": line.ends.isoformat() if line.ends else None,
+        "starts": _iso(line.starts),
+        "ends": _iso(line.ends),
+        "location": line.location,
     }
 
 
 def _staffing_of(body: Mapping[str, Any]) -> Staffing:
-    starts, ends = (date.fromisoformat(body[name]) if body[name] else None for name in ("starts", "ends"))
-    return Staffing(body["person"], body["role"], Source(**body["source"]), starts, ends)
+    starts, ends = _day(body["starts"]), _day(body["ends"])
+    return Staffing(body["person"], body["role"], Source(**body["source"]), starts, ends, body.get("location"))
+
+
+def _shift_of(body: Mapping[str, str]) -> Shift:
+    return Shift(body["person"], date.fromisoformat(body["from"]), date.fromisoformat(body["until"]))
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _source_json(source: Source) -> dict[str, Json]:

@@ -49,6 +49,7 @@ class _Stint:
     started: Fact | None = None
     starts: date | None = None
     ends: date | None = None
+    location: str | None = None
     milestones: dict[str, Fact] = field(default_factory=dict)
 
     @property
@@ -66,7 +67,7 @@ class _Stint:
             self.stated, self.override = line.role, None
         if before not in (None, self.role):
             self.milestones.clear()
-        self.starts, self.ends = line.starts, line.ends
+        self.starts, self.ends, self.location = line.starts, line.ends, line.location
 
     def start(self, fact: Fact, *, anew: bool) -> None:
         """The person began here; `anew` after they had left."""
@@ -148,6 +149,7 @@ class _Fold:
                         ended=stint.gone or not stint.listed or over is not None,
                         starts=stint.starts,
                         ends=stint.ends,
+                        location=stint.location,
                     )
                     for name, stint in self.stints.items()
                     if stint.listed is not None
