@@ -20,9 +20,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     DirectoryPath,
     Field,
     SecretStr,
@@ -32,11 +30,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from onboard.errors import BadInput, Problem
 from onboard.model import SLUG, Kind
+from onboard.sections import VAULT_REFERENCE, Listen, Notices, Secret, Section, Text, contents
 
 FILE = "onboard.toml"
 PREFIX = "ONBOARD_"
-#: How a secret that is kept in Vault is written: `vault:PATH#FIELD`, PATH as in Vault's API (`secret/data/…` for KV 2).
-VAULT_REFERENCE = "vault:"
 #: Hosts that are this machine.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -53,17 +50,6 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _contents(value: object) -> object:
-    """What the file holds, for a secret that is given as the path of one; any other value as it is."""
-    if not isinstance(value, Path):
-        return value
-    try:
-        return value.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it isn't text"
-        raise ValueError(f"{value} can't be read: {reason}") from None
-
-
 def anchored(url: str, folder: Path) -> str:
     """The database URL, a relative path of an SQLite file in it begun at `folder`."""
     scheme, slashes, path = url.partition(":///")
@@ -71,14 +57,7 @@ def anchored(url: str, folder: Path) -> str:
 
 
 def _ledger(value: object) -> object:
-    return anchored(str(_contents(value)), value.parent) if isinstance(value, Path) else value
-
-
-def _reference(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if text.startswith(VAULT_REFERENCE) and not re.fullmatch(r"vault:[^#\s]+#[^#\s]+", text):
-        raise ValueError("expected vault:PATH#FIELD, like vault:secret/data/onboard/github#token")
-    return value
+    return anchored(str(contents(value)), value.parent) if isinstance(value, Path) else value
 
 
 def _signer(value: str) -> str:
@@ -97,16 +76,10 @@ Address = Annotated[str, AfterValidator(_address)]
 #: slack-sdk joins paths to its addresses, which must end in a slash.
 SlashedAddress = Annotated[str, AfterValidator(lambda value: _address(value) + "/")]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Text = Annotated[str, Field(min_length=1)]
 SystemName = Annotated[str, Field(pattern=f"^{SLUG.pattern}$")]
-Secret = Annotated[SecretStr, BeforeValidator(_contents), AfterValidator(_reference)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True)
-
-
-class _System(_Section):
+class _System(Section):
     """What the four kinds share. `protected` names accounts, by handle or by id, that are never changed there.
 
     `rates` names limits of the vendor's that are other than usual for this tenant; see connectors/limits.py.
@@ -234,7 +207,7 @@ BY_KIND: Mapping[str, type[_System]] = {
 }
 
 
-class Limits(_Section):
+class Limits(Section):
     """From where on a plan's removals on one system are a hazard that somebody has to accept by name.
 
     More than `removals` of them, or, from `fraction_from` on, more than `fraction` of what those in scope hold there.
@@ -245,7 +218,7 @@ class Limits(_Section):
     fraction_from: int = Field(default=10, ge=0)
 
 
-class MailSettings(_Section):
+class MailSettings(Section):
     """The mail server that one-time codes are sent by. `port` is 587, or 465 with `tls = "implicit"`, unless given.
 
     `tls` is "starttls", "implicit" or "none": in the clear nothing is sent to another machine, and no password at all.
@@ -267,13 +240,13 @@ class MailSettings(_Section):
         return self
 
 
-class Tasks(_Section):
+class Tasks(Section):
     """What people have to do by hand where no system lets us: `due_days` is how many days they have for it."""
 
     due_days: int = Field(default=2, ge=0)
 
 
-class Retention(_Section):
+class Retention(Section):
     """For how many days personal data is kept, by what it is kept for; 0 keeps it until somebody erases it.
 
     `left_days`: everything about a person, from the day on which they left or were cut off. `notes_days`: free text,
@@ -284,7 +257,7 @@ class Retention(_Section):
     notes_days: int = Field(default=0, ge=0)
 
 
-class Checkpoints(_Section):
+class Checkpoints(Section):
     """Who signs how far the journal goes, and who is told.
 
     `signer`: "local", an ed25519 key in the file `local_key` (beside the ledger's own file unless given), or
@@ -312,6 +285,8 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     checkpoints: Checkpoints = Checkpoints()
     mail: MailSettings | None = None
+    notices: Notices = Notices()
+    listen: Listen = Listen()
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **given: Any) -> tuple[PydanticBaseSettingsSource, ...]:
@@ -360,8 +335,8 @@ class Settings(BaseSettings):
 
 
 def variable(system: str, field: str) -> str:
-    """The environment variable of a field of a system, or of mail."""
-    short = system if system in BY_KIND or system == "mail" else f"systems__{system.replace('-', '_')}"
+    """The environment variable of a field of a system, or of a section that holds secrets."""
+    short = system if system in BY_KIND or system in ("mail", "listen") else f"systems__{system.replace('-', '_')}"
     return f"{PREFIX}{short}__{field}".upper()
 
 

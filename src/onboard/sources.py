@@ -23,7 +23,9 @@ from onboard.settings import (
     VAULT_REFERENCE,
     Checkpoints,
     Limits,
+    Listen,
     MailSettings,
+    Notices,
     Retention,
     Secret,
     Settings,
@@ -39,11 +41,16 @@ FIELDS = [item for kind in BY_KIND.values() for item in kind.model_fields.items(
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "checkpoints": Checkpoints,
     "limits": Limits,
+    "listen": Listen,
     "mail": MailSettings,
+    "notices": Notices,
     "retention": Retention,
     "tasks": Tasks,
 }
-SECRETS = {field for field, info in (*FIELDS, *MailSettings.model_fields.items()) if info.annotation == Secret | None}
+#: Those that hold secrets.
+GUARDED = ("listen", "mail")
+_HOLDING = (*FIELDS, *(item for name in GUARDED for item in SECTIONS[name].model_fields.items()))
+SECRETS = {field for field, info in _HOLDING if info.annotation == Secret | None}
 #: The keys that name a file, with those whose value the file holds.
 FILES = {f"{field}_file": field for field in ("ledger_url", *SECRETS)}
 
@@ -164,9 +171,8 @@ def _tables(tree: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _written_secrets(tree: dict[str, Any]) -> Iterator[Problem]:
-    mail = tree.get("mail")
     tables = [(f"systems.{name}", name, table) for name, table in _tables(tree).items()]
-    tables += [("mail", "mail", mail)] if isinstance(mail, dict) else []
+    tables += [(name, name, tree[name]) for name in GUARDED if isinstance(tree.get(name), dict)]
     for label, name, table in tables:
         for field in SECRETS & table.keys():
             if not str(table[field]).startswith(VAULT_REFERENCE):

@@ -52,6 +52,22 @@ TEMPLATE = """\
 # username = "onboard"
 # tls = "starttls"              # or "implicit"
 
+# Who is told that a plan needs their word: approvers by a direct message in Slack, and by a ticket in a Jira project.
+# [notices]
+# slack = "slack"               # the name of a system
+# jira = "jira"
+# jira_project = "SEC"
+# jira_issue_type = "Task"
+# jira_names = false            # tickets have people's ids, not their names
+# jira_approved = "Approved"    # moving the ticket to this status approves, to the other one refuses; a comment does too
+# jira_refused = "Rejected"
+
+# Their answers come in here (onboard listen), behind something that speaks TLS for it.
+# [listen]                      # ONBOARD_LISTEN__SLACK_SIGNING_SECRET, ONBOARD_LISTEN__JIRA_WEBHOOK_SECRET
+# host = "127.0.0.1"
+# port = 8470
+# per_minute = 60               # requests from one address that show no signature
+
 # A system's protected accounts, by handle or id, are never changed: owners, emergency accounts, onboard's own.
 
 # [systems.github]              # ONBOARD_GITHUB__TOKEN, __READ_TOKEN; or instead of a token a GitHub App: __APP_ID,
