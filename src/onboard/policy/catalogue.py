@@ -1,6 +1,7 @@
 """The policies in force: a folder of small files, read strictly, every problem reported at once.
 
 resources.yaml   facts.yaml   roles/*.yaml   playbooks/*.yaml   guardrails/*.cedar + schema.cedarschema   tests/*.yaml
+authority/*.cedar + schema.cedarschema
 """
 
 from __future__ import annotations
@@ -16,14 +17,20 @@ from typing import Protocol, TypeVar
 from onboard.errors import BadInput, Problem
 from onboard.levels import SCALES, Scale
 from onboard.model import Kind, Phase, Resource, Source
+from onboard.policy.authority import SCHEMA as AUTHORITY_SCHEMA
+from onboard.policy.authority import Authority, compile_authority
 from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
 from onboard.policy.checks import CHECKS, Draft
 from onboard.policy.reading import Reader, facts, resources
 from onboard.policy.strict import Block, Notes, read
 from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Stage
 
-_PLACES = re.compile(r"(resources|facts)\.yaml|(roles|playbooks|tests)/[^/]+\.yaml|guardrails/[^/]+\.cedar(schema)?")
-_PLACES_SAID = "resources.yaml, facts.yaml, roles/, playbooks/ and tests/ with *.yaml, guardrails/ with *.cedar"
+_PLACES = re.compile(
+    r"(resources|facts)\.yaml|(roles|playbooks|tests)/[^/]+\.yaml|(guardrails|authority)/[^/]+\.cedar(schema)?"
+)
+_PLACES_SAID = (
+    "resources.yaml, facts.yaml, roles/, playbooks/ and tests/ with *.yaml, guardrails/ and authority/ with *.cedar"
+)
 _RULE_ID = re.compile(r'@id\("([^"]*)"\)')
 _BEGINNINGS = {"resources.yaml": "resources: {}", "facts.yaml": "prerequisites: {}"}
 _IGNORED = (".md",)
@@ -42,6 +49,7 @@ class Policy:
     playbooks: Mapping[str, Playbook]
     guardrails: Guardrails
     tests: tuple[Case, ...]
+    authority: Authority = Authority()
 
     def scale(self, resource: Resource) -> Scale:
         """The levels of a declared resource's type."""
@@ -56,6 +64,7 @@ class Policy:
         """The policy that a bundle holds, by paths relative to its folder. Raises BadInput with every problem."""
         notes = Notes(folder)
         draft, guardrails = _draft(files, systems, notes)
+        authority = compile_authority(files, notes)
         for check in CHECKS:
             check(draft, notes)
         notes.raise_all()
@@ -69,6 +78,7 @@ class Policy:
             draft.playbooks,
             guardrails,
             draft.cases,
+            authority=authority,
         )
 
 
@@ -116,7 +126,7 @@ def bundle_hash(files: Mapping[str, str]) -> str:
 
 def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) -> tuple[Draft, Guardrails]:
     for name in files:
-        if not _PLACES.fullmatch(name) or (name.endswith(".cedarschema") and name != SCHEMA):
+        if not _PLACES.fullmatch(name) or (name.endswith(".cedarschema") and name not in (SCHEMA, AUTHORITY_SCHEMA)):
             notes.add(
                 Source(name, 0), f"nothing reads this file. Policies are {_PLACES_SAID}; move, rename or delete it."
             )
@@ -131,7 +141,9 @@ def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) 
         MappingProxyType(resources(single["resources.yaml"]) if single["resources.yaml"] else {}),
         MappingProxyType(_named(folders["roles"], reader.role, "role", notes)),
         MappingProxyType(_named(folders["playbooks"], reader.playbook, "playbook", notes)),
-        frozenset(name for text in files.values() for name in _RULE_ID.findall(text)),
+        frozenset(
+            name for file, text in files.items() if not file.startswith("authority/") for name in _RULE_ID.findall(text)
+        ),
         tuple(case for block in folders["tests"] for case in reader.cases(block)),
         frozenset({*files, *single} - read_files),
     )

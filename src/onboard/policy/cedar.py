@@ -140,7 +140,7 @@ class Guardrails:
 
 def compile_guardrails(files: Mapping[str, str], notes: Notes) -> Guardrails:
     """The guardrails in `guardrails/*.cedar` with their schema; every problem is noted with its file and line."""
-    texts = {name: text for name, text in files.items() if name.endswith(".cedar")}
+    texts = {name: text for name, text in files.items() if name.startswith("guardrails/") and name.endswith(".cedar")}
     if not texts:
         return Guardrails()
     schema = schema_of(files.get(SCHEMA), SCHEMA, "guardrails", notes)
