@@ -21,9 +21,9 @@ from onboard.policy.authority import SCHEMA as AUTHORITY_SCHEMA
 from onboard.policy.authority import Authority, compile_authority
 from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
 from onboard.policy.checks import CHECKS, Draft
-from onboard.policy.reading import Reader, facts, resources
+from onboard.policy.reading import Reader, facts, resources, spared
 from onboard.policy.strict import Block, Notes, read
-from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Stage
+from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Spared, Stage
 
 _PLACES = re.compile(
     r"(resources|facts)\.yaml|(roles|playbooks|tests)/[^/]+\.yaml|(guardrails|authority)/[^/]+\.cedar(schema)?"
@@ -49,6 +49,7 @@ class Policy:
     playbooks: Mapping[str, Playbook]
     guardrails: Guardrails
     tests: tuple[Case, ...]
+    spared: tuple[Spared, ...] = ()
     authority: Authority = Authority()
 
     def scale(self, resource: Resource) -> Scale:
@@ -78,6 +79,7 @@ class Policy:
             draft.playbooks,
             guardrails,
             draft.cases,
+            draft.spared,
             authority=authority,
         )
 
@@ -145,6 +147,7 @@ def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) 
             name for file, text in files.items() if not file.startswith("authority/") for name in _RULE_ID.findall(text)
         ),
         tuple(case for block in folders["tests"] for case in reader.cases(block)),
+        tuple(mutant for block in folders["tests"] for mutant in spared(block)),
         frozenset({*files, *single} - read_files),
     )
     return draft, guardrails

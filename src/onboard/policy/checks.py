@@ -11,7 +11,7 @@ from types import MappingProxyType
 from onboard.levels import SCALES, Scale
 from onboard.model import AccountKind, Entitlement, Kind, Resource, Source
 from onboard.policy.strict import Notes, did_you_mean
-from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role
+from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Spared
 
 _LABEL = {Kind.GITHUB: "GitHub", Kind.JIRA: "Jira", Kind.SLACK: "Slack", Kind.VAULT: "Vault"}
 
@@ -54,6 +54,7 @@ class Draft:
     playbooks: Mapping[str, Playbook]
     rules: frozenset[str]
     cases: tuple[Case, ...]
+    spared: tuple[Spared, ...] = ()
     unread: frozenset[str] = frozenset()
 
     def scale(self, resource: Resource) -> Scale | None:

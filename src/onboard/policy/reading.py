@@ -22,7 +22,7 @@ from onboard.model import (
     Source,
 )
 from onboard.policy.strict import Block, Item, Notes, chosen, did_you_mean
-from onboard.policy.terms import Case, FactSpec, Holds, Host, Playbook, ResourceSpec, Role, Session, Stage, Task
+from onboard.policy.terms import Case, FactSpec, Holds, Host, Playbook, ResourceSpec, Role, Session, Spared, Stage, Task
 
 #: The day on which a policy test plays unless it names another: only its distance to the dates it gives matters.
 DEFAULT_DAY = date(2026, 1, 1)
@@ -170,8 +170,9 @@ class Reader:
         )
 
     def cases(self, file: Block) -> tuple[Case, ...]:
-        """tests/NAME.yaml: `tests:`, a list of policy tests."""
-        found = (self._case(block) for block in file.only("tests").blocks("tests", "a policy test", required=True))
+        """tests/NAME.yaml: `tests:`, a list of policy tests; `survives:` beside it is read by `spared`."""
+        known = file.only("tests", "survives")
+        found = (self._case(block) for block in known.blocks("tests", "a policy test", required=True))
         return tuple(case for case in found if case is not None)
 
     def _case(self, block: Block) -> Case | None:
@@ -200,6 +201,15 @@ class Reader:
             return dict.fromkeys(self._known(given.items("facts"), given.notes, milestone=False))
         block = given.block("facts", "the facts")
         return {name: block.day(name) for name in self._known(block, given.notes, milestone=False)}
+
+
+def spared(file: Block) -> tuple[Spared, ...]:
+    """tests/NAME.yaml: `survives:`, the mutants that no test needs to notice, each with the reason."""
+    found = file.blocks("survives", "a mutant that may survive")
+    return tuple(
+        Spared(block.text("mutant"), block.text("because"), block.source)
+        for block in (entry.only("mutant", "because") for entry in found)
+    )
 
 
 def _case_name(block: Block) -> str:

@@ -148,3 +148,12 @@ class Case:
     suppose: tuple[Holds, ...] = ()
     proof: Proof = Proof.WORK_EMAIL
     started: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """A mutant that no test needs to notice, named as `onboard policy test --mutants` names it, and why not."""
+
+    mutant: str
+    because: str
+    source: Source
