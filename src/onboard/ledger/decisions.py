@@ -21,7 +21,7 @@ SHORTEST = 4
 class Proposal:
     """What was proposed for one person. `terms` is all that the digest stands for, as it was recorded.
 
-    `settled` is "applied", "refused" or "withdrawn" where that came after the (last) proposal of this digest.
+    `settled` is "applied", "refused", "withdrawn" or "expired" where that came after the (last) proposal of this digest.
     """
 
     entry: int
@@ -57,7 +57,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Somebody approved a digest, in a capacity, accepting hazards by name."""
+    """Somebody approved a digest, in a capacity, accepting hazards by name.
+
+    `for_whom` is set where they did it as somebody's delegate, `rule` where a rule did it for them once and for all.
+    """
 
     entry: int
     at: datetime
@@ -65,14 +68,17 @@ class Approval:
     digest: str
     as_role: str
     accepts: frozenset[str]
+    for_whom: str | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A digest was applied, refused or withdrawn: what was approved before no longer counts."""
+    """A digest was applied, refused, withdrawn, or its approvals expired: what was approved before no longer counts."""
 
     entry: int
     how: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,8 @@ class Decisions:
                     newest[proposal.person, proposal.authority] = proposal.digest
                 case "approved":
                     approvals.setdefault(entry.body["digest"], []).append(_approval(entry))
-                case "applied" | "refused" | "withdrawn":
-                    settlements.setdefault(entry.body["digest"], []).append(Settlement(entry.seq, entry.kind))
+                case "applied" | "refused" | "withdrawn" | "expired":
+                    settlements.setdefault(entry.body["digest"], []).append(Settlement(entry.seq, entry.kind, entry.at))
         return Decisions(
             MappingProxyType({**self.proposals, **proposals}),
             extended(self.approvals, approvals),
@@ -160,6 +166,12 @@ class Decisions:
         fits = [s.entry for s in known if (before is None or s.entry < before) and how in (None, s.how)]
         return max(fits, default=0)
 
+    def expiry(self, digest: str) -> datetime | None:
+        """When a digest's approvals expired, where nothing came of it since, nor was it approved again."""
+        known = self.settlements.get(digest, ())
+        last = known[-1] if known and known[-1].how == "expired" else None
+        return last.at if last and not self.unspent(digest) else None
+
     def _settled(self, proposal: Proposal) -> Proposal:
         later = [s for s in self.settlements.get(proposal.digest, ()) if s.entry > proposal.entry]
         return replace(proposal, settled=later[-1].how) if later else proposal
@@ -181,4 +193,7 @@ def _proposal(entry: Entry) -> Proposal:
 
 def _approval(entry: Entry) -> Approval:
     body = entry.body
-    return Approval(entry.seq, entry.at, entry.actor, body["digest"], body["as_role"], frozenset(body["accepts"]))
+    accepts, rule = frozenset(body["accepts"]), body.get("rule") or {}
+    return Approval(
+        entry.seq, entry.at, entry.actor, body["digest"], body["as_role"], accepts, body.get("for"), rule.get("id")
+    )

@@ -67,6 +67,7 @@ class Facts:
     loads: Mapping[str, tuple[Load, ...]] = field(default_factory=dict)
     engagements_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bindings: Mapping[str, Binding] = field(default_factory=dict)
+    teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def advance(self, entries: Iterable[Entry]) -> Facts:
         """These facts and the ones that follow."""
@@ -76,11 +77,15 @@ class Facts:
         loads: dict[str, list[Load]] = {}
         vendors: dict[str, Vendor] = {}
         bindings: dict[str, Binding] = {}
+        teams = self.teams
         for entry in entries:
             body = entry.body
             match body["name"]:
                 case "vendor_loaded":
                     vendors[body["vendor"]["id"]] = vendor_of(body["vendor"])
+                    continue
+                case "teams_loaded":
+                    teams = {name: tuple(people) for name, people in body["teams"].items()}
                     continue
                 case "engagement_loaded":
                     engagement = engagement_of(body["engagement"])
@@ -105,6 +110,7 @@ class Facts:
             extended(self.loads, loads),
             _with_staffing(self.engagements_of, loads),
             MappingProxyType({**self.bindings, **bindings}),
+            MappingProxyType(dict(teams)),
         )
 
 

@@ -46,6 +46,9 @@ STRUCTURAL = frozenset(
         "restored",
         "legal_hold",
         "hold_released",
+        "delegated",
+        "delegation_ended",
+        "teams_loaded",
         "erased",
     }
 )
@@ -215,9 +218,26 @@ def proposed(digest: str, terms: Mapping[str, Json]) -> Record:
     return Record("proposed", {**terms, "digest": digest}, str(terms["person"]))
 
 
-def approved(digest: str, as_role: str, accepts: Iterable[str] = ()) -> Record:
-    """The actor approves this digest in this capacity and accepts these hazards by name."""
-    return Record("approved", {"digest": digest, "as_role": as_role, "accepts": sorted(accepts)})
+def approved(
+    digest: str,
+    as_role: str,
+    accepts: Iterable[str] = (),
+    *,
+    for_whom: str | None = None,
+    rule: Mapping[str, str] | None = None,
+) -> Record:
+    """The actor approves this digest in this capacity and accepts these hazards by name.
+
+    `for_whom`: whose delegate they are. `rule`: no word was asked for; this rule ("id") of this policy ("policy") gave
+    it, and the actor is its owner.
+    """
+    more: dict[str, Json] = ({"for": for_whom} if for_whom else {}) | ({"rule": dict(rule)} if rule else {})
+    return Record("approved", {"digest": digest, "as_role": as_role, "accepts": sorted(accepts), **more})
+
+
+def expired(digest: str) -> Record:
+    """The approvals of this digest weren't spent in time: they no longer count."""
+    return Record("expired", {"digest": digest})
 
 
 def refused(digest: str) -> Record:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
 
 from onboard.errors import BadInput, OnboardError
 from onboard.ledger.decisions import Approval, Decisions, Proposal
+from onboard.ledger.delegations import Delegation, delegations_of
 from onboard.ledger.effects import Effects, Intended, Key
 from onboard.ledger.entries import Entry
 from onboard.ledger.facts import Binding, FactRecord, Facts
@@ -22,7 +24,7 @@ from onboard.ledger.tasks import Task, Tasks
 from onboard.levels import FOUNDATIONS
 from onboard.model import Assignment, Engagement, Fact, Proof, Resource, Vendor
 
-_DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "withdrawn", "applied"})
+_DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "withdrawn", "applied", "expired"})
 #: Facts after which an approval given before no longer holds.
 TURNS = frozenset({"left", "cut_off", "role_changed", "restored"})
 _EFFECTS = frozenset({"intended", "outcome"})
@@ -168,6 +170,17 @@ class Register:
         """Whose an account is."""
         return self._facts.bindings.get(account)
 
+    # Authority
+
+    @property
+    def teams(self) -> Mapping[str, tuple[str, ...]]:
+        """Who gives the word of each team, as their manifest was last loaded."""
+        return self._facts.teams
+
+    def delegations(self, person: str) -> tuple[Delegation, ...]:
+        """What a person handed over and didn't end, whether it holds already or is over by now."""
+        return delegations_of(self._facts.by_person.get(person, ()))
+
     # Decisions
 
     @property
@@ -206,6 +219,10 @@ class Register:
         turns = [record.entry for record in self._facts.by_person.get(person, ()) if record.name in TURNS]
         valid = all(approval.entry > max(turns, default=0) for approval in self.approvals(proposal.digest))
         return proposal if valid else None
+
+    def expiry(self, digest: str) -> datetime | None:
+        """When a digest's approvals were found to have expired, where that is the last that came of it."""
+        return self._decisions.expiry(digest)
 
     @property
     def last_review(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, TypeVar
@@ -50,7 +50,7 @@ class Policy:
     guardrails: Guardrails
     tests: tuple[Case, ...]
     spared: tuple[Spared, ...] = ()
-    authority: Authority = Authority()
+    authority: Authority = field(default_factory=Authority)
 
     def scale(self, resource: Resource) -> Scale:
         """The levels of a declared resource's type."""
