@@ -38,7 +38,7 @@ def load(
             ledger.journal.append_many(changed, actor=OPERATOR, at=context.clock())
         after = render.register(ledger)
         people = _affected(after, manifests)
-    total = len(manifests.vendors) + len(manifests.engagements)
+    total = len(manifests.vendors) + len(manifests.engagements) + (manifests.teams is not None)
     output.say(_loaded(len(changed), total))
     if people:
         _reconcile(people)
@@ -68,10 +68,17 @@ def _not_started(register: Register, manifests: Manifests) -> str | None:
 def _changed(register: Register, manifests: Manifests) -> list[Record]:
     """A fact for each manifest that says something else than what is on record; vendors first."""
     from onboard.ledger import records
+    from onboard.ledger.delegations import teams_loaded
 
     vendors = [vendor for vendor in manifests.vendors if register.vendors.get(vendor.id) != vendor]
     engagements = [one for one in manifests.engagements if register.engagements.get(one.id) != one]
-    return [*map(records.vendor_loaded, vendors), *map(records.engagement_loaded, engagements)]
+    teams = [manifests.teams] if manifests.teams not in (None, register.teams) else []
+    loaded = (
+        map(records.vendor_loaded, vendors),
+        map(records.engagement_loaded, engagements),
+        map(teams_loaded, teams),
+    )
+    return [record for some in loaded for record in some]
 
 
 def _affected(register: Register, manifests: Manifests) -> list[str]:

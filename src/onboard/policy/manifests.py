@@ -3,6 +3,7 @@
     vendor: {id, name, contract: {starts, ends}}
     engagement: {id, name, vendor, model, classification, starts, ends, sponsor, product_owner, vendor_lead,
                  company_lead, account_kinds?: {system: kind}, people: [{person, role, starts?, ends?}]}
+    teams: {team: [person]}
 
 People are ids, in full: a prefix that is unique today may come to mean two people tomorrow.
 """
@@ -29,7 +30,9 @@ from onboard.model import (
 )
 from onboard.policy.catalogue import Policy
 from onboard.policy.strict import Block, Item, Notes, chosen, did_you_mean, read
+from onboard.policy.teams import teams_in
 
+_MANIFESTS = ("vendor", "engagement", "teams")
 _VENDOR = ("id", "name", "contract")
 _COMPANY = ("sponsor", "product_owner", "company_lead")
 _LEADS = (*_COMPANY, "vendor_lead")
@@ -53,6 +56,7 @@ class Manifests:
 
     vendors: tuple[Vendor, ...]
     engagements: tuple[Engagement, ...]
+    teams: Mapping[str, tuple[str, ...]] | None = None
 
 
 def load_manifests(
@@ -71,8 +75,10 @@ def load_manifests(
     known = {**known_vendors, **{vendor.id: vendor for vendor in vendors}}
     reader = _Reader(policy, known, known_people, notes)
     engagements = _once((reader.engagement(block) for block in blocks if "engagement" in block), "engagement", notes)
+    owners = {spec.owner for spec in policy.resources.values()}
+    teams = teams_in([block for block in blocks if "teams" in block], owners, known_people, notes)
     notes.raise_all()
-    return Manifests(vendors, engagements)
+    return Manifests(vendors, engagements, teams)
 
 
 def _open(path: Path, notes: Notes) -> Block | None:
@@ -85,8 +91,8 @@ def _open(path: Path, notes: Notes) -> Block | None:
         return None
     _refuse_personal_data(text, label, notes)
     file = read(text, label, "the manifest", notes)
-    if file is not None and not file.only("vendor", "engagement").nodes.keys() & {"vendor", "engagement"}:
-        notes.add(file.source, "this states neither a vendor: nor an engagement:. Add one, or leave the file out.")
+    if file is not None and not file.only(*_MANIFESTS).nodes.keys() & {*_MANIFESTS}:
+        notes.add(file.source, "this states no vendor:, engagement: or teams:. Add one, or leave the file out.")
     return file
 
 
