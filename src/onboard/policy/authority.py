@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import cedarpy
 
 from onboard.model import PERSON_ID, SLUG, Source
-from onboard.policy.asking import Action, Question, probes
+from onboard.policy.deeds import Action, Question, probes
 from onboard.policy.statements import Statement, annotated, names_differ, schema_of, statements
 from onboard.policy.strict import Notes
 
