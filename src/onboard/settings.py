@@ -66,6 +66,14 @@ def _signer(value: str) -> str:
     return value
 
 
+def _keyring(value: str) -> str:
+    if value == "vault":
+        return "vault:secret/onboard-people"
+    if value != "file" and not re.fullmatch(r"vault:[\w-]+(/[\w-]+)+", value):
+        raise ValueError('expected "file", "vault", or vault:MOUNT/FOLDER, like vault:secret/onboard-people')
+    return value
+
+
 def _witness(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]+:\S.*", value):
         raise ValueError("expected file:PATH, SYSTEM:CHANNEL or SYSTEM:ISSUE, like slack:security or jira:SEC-1")
@@ -246,6 +254,15 @@ class Tasks(Section):
     due_days: int = Field(default=2, ge=0)
 
 
+class Approvals(Section):
+    """How long things wait for people: an approval that isn't spent counts for `expires_days`, and what nobody approved
+    for `escalate_after_days` is overdue, so that those may approve whom the rules of authority name for that.
+    """
+
+    expires_days: int = Field(default=14, ge=1)
+    escalate_after_days: int = Field(default=3, ge=0)
+
+
 class Retention(Section):
     """For how many days personal data is kept, by what it is kept for; 0 keeps it until somebody erases it.
 
@@ -255,6 +272,17 @@ class Retention(Section):
 
     left_days: int = Field(default=0, ge=0)
     notes_days: int = Field(default=0, ge=0)
+
+
+class LedgerSettings(Section):
+    """Where people's keys are kept, apart from the database.
+
+    `keyring`: "file", one that is this machine's (`keyring_file`, beside the ledger's own file unless given), or
+    "vault", Vault's key-value engine (version 2); "vault:MOUNT/FOLDER" where that isn't secret/onboard-people.
+    """
+
+    keyring: Annotated[str, AfterValidator(_keyring)] = "file"
+    keyring_file: Path | None = None
 
 
 class Checkpoints(Section):
@@ -282,7 +310,9 @@ class Settings(BaseSettings):
     policies: DirectoryPath | None = None
     limits: Limits = Limits()
     tasks: Tasks = Tasks()
+    approvals: Approvals = Approvals()
     retention: Retention = Retention()
+    ledger: LedgerSettings = LedgerSettings()
     checkpoints: Checkpoints = Checkpoints()
     mail: MailSettings | None = None
     notices: Notices = Notices()

@@ -21,7 +21,9 @@ from onboard.settings import (
     FILE,
     PREFIX,
     VAULT_REFERENCE,
+    Approvals,
     Checkpoints,
+    LedgerSettings,
     Limits,
     Listen,
     MailSettings,
@@ -39,7 +41,9 @@ OTHER_VARIABLES = frozenset({"ONBOARD_CONFIG", "ONBOARD_DEBUG", "ONBOARD_API_SPE
 FIELDS = [item for kind in BY_KIND.values() for item in kind.model_fields.items()]
 #: The tables that are no systems.
 SECTIONS: Mapping[str, type[BaseModel]] = {
+    "approvals": Approvals,
     "checkpoints": Checkpoints,
+    "ledger": LedgerSettings,
     "limits": Limits,
     "listen": Listen,
     "mail": MailSettings,
@@ -146,7 +150,7 @@ def _settled(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             settled[key] = _settled(value, folder)
         elif key in FILES and FILES[key] not in table:
             settled[FILES[key]] = folder / str(value)
-        elif key in ("policies", "local_key"):
+        elif key in ("policies", "local_key", "keyring_file"):
             settled[key] = folder / str(value)
         elif key == "witnesses":
             settled[key] = _witnesses(value, folder)

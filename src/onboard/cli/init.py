@@ -23,6 +23,12 @@ TEMPLATE = """\
 #                                         ledger_url_file = "/run/secrets/ledger", with postgresql+psycopg://USER:PASSWORD@HOST/NAME
 # policies = "policies"
 
+# People's keys are kept apart from the ledger: in a file beside it (this machine's only), or in Vault, where several
+# workers on several machines share them. Whoever has the one can't read names without the other.
+# [ledger]
+# keyring = "file"              # or "vault" (its key-value engine, version 2: "vault:MOUNT/FOLDER")
+# keyring_file = "/var/lib/onboard/people.keys"
+
 # A plan that takes away more than this on one system has to be approved as such.
 # [limits]
 # removals = 25
@@ -38,6 +44,12 @@ TEMPLATE = """\
 # What no system lets onboard do is a task for people (onboard tasks), due after so many days.
 # [tasks]
 # due_days = 2
+
+# An approval that isn't applied within so many days is void. What waits longer than escalate_after_days is overdue: the
+# engagement's company lead may approve it, too (policies/authority).
+# [approvals]
+# expires_days = 14
+# escalate_after_days = 3
 
 # What is kept of people ends by itself after so many days (0: when somebody erases it): all of it from the day on which
 # they left, free text from the day on which it was written.
