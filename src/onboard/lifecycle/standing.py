@@ -10,7 +10,8 @@ from onboard.engine.plan import Change, Hazard, Need
 from onboard.engine.reconcile import Limits, Rules
 from onboard.errors import Findings, OnboardError
 from onboard.ledger import Entry, Record, Register
-from onboard.model import Account, AccountKind, Actor, Classification, Engagement, Grant, Kind, Resource
+from onboard.lifecycle.needs import needs_of, second_hazards
+from onboard.model import Account, AccountKind, Actor, Grant, Kind, Resource
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import check
 from onboard.wiring import Services
@@ -57,14 +58,16 @@ def rules_of(services: Services, register: Register) -> Rules:
         spec = policy.resources.get(resource)
         return spec is not None and spec.exclusive
 
-    def hazards(_person: str, changes: Sequence[Change], wanted: Sequence[Grant]) -> tuple[Hazard, ...]:
+    def hazards(person: str, changes: Sequence[Change], wanted: Sequence[Grant]) -> tuple[Hazard, ...]:
         refusals = check(policy, wanted, register, today)
         forbidden = [Hazard(f"guardrail:{refusal.rule}", refusal.message, blocking=True) for refusal in refusals]
-        kinds = dict.fromkeys((*_kinds(services, register, changes), *_second(services, register, changes)))
+        kinds = dict.fromkeys(
+            (*_kinds(services, register, changes), *second_hazards(services, register, person, changes))
+        )
         return (*forbidden, *kinds)
 
     def needs(person: str, changes: Sequence[Change]) -> tuple[Need, ...]:
-        return _needs(services, register, person, changes)
+        return needs_of(services, register, person, changes)
 
     return Rules(
         hash=policy.hash,
@@ -86,49 +89,6 @@ def _kinds(services: Services, register: Register, changes: Iterable[Change]) ->
         for kind in sorted(kinds - spec.admits if spec else ()):
             message = f"{change.resource} admits no {kind} account; make the account a full member first"
             yield Hazard(f"account-kind:{change.resource}", message, blocking=True)
-
-
-def _second(services: Services, register: Register, changes: Iterable[Change]) -> Iterable[Hazard]:
-    """Restricted resources of an engagement in which nobody but the sponsor could give the second approval."""
-    for engagement in _restricted(services, register, changes):
-        if second_approver(engagement) is None:
-            message = f"nobody but the sponsor answers for {engagement.id}; name another product owner or company lead"
-            yield Hazard(f"second-approver:{engagement.id}", message, blocking=True)
-
-
-def second_approver(engagement: Engagement) -> Need | None:
-    """Who approves restricted resources besides the sponsor: the product owner, or if that's the sponsor the lead."""
-    others = (("product owner", engagement.product_owner), ("company lead", engagement.company_lead))
-    found = ((what, person) for what, person in others if person != engagement.sponsor)
-    return next((Need(f"{what} of {engagement.id}", (person,)) for what, person in found), None)
-
-
-def _restricted(services: Services, register: Register, changes: Iterable[Change]) -> tuple[Engagement, ...]:
-    """The engagements that warrant something restricted."""
-    specs = ((change, services.policy.resources.get(change.resource)) for change in changes)
-    names = {
-        warrant.engagement
-        for change, spec in specs
-        if spec is not None and spec.classification is Classification.RESTRICTED
-        for warrant in change.warrants
-    }
-    return tuple(register.engagements[name] for name in sorted(names))
-
-
-def _needs(services: Services, register: Register, person: str, changes: Sequence[Change]) -> tuple[Need, ...]:
-    """The sponsor of each engagement that warrants a grant; for restricted resources somebody else as well.
-
-    Removals rest on a fact. Where they carry a hazard, any one of those who answer for the person's engagements
-    accepts it, since the sponsor may be who left.
-    """
-    if any(change.removes for change in changes):
-        named = [register.engagements[a.engagement] for a in register.assignments(person)]
-        people = {p for e in named for p in (e.sponsor, e.product_owner, e.company_lead) if register.left(p) is None}
-        return (Need("sponsor, product owner or company lead", tuple(sorted(people))),)
-    warranting = {warrant.engagement for change in changes for warrant in change.warrants}
-    sponsors = {Need(f"sponsor of {name}", (register.engagements[name].sponsor,)) for name in warranting}
-    seconds = {second_approver(engagement) for engagement in _restricted(services, register, changes)}
-    return tuple(sorted(sponsors | {need for need in seconds if need is not None}))
 
 
 def subject_of(services: Services, register: Register, person: str, unbound: Unbound | None = None) -> Subject:
