@@ -22,6 +22,7 @@ from onboard.policy.authority import Authority, compile_authority
 from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
 from onboard.policy.checks import CHECKS, Draft
 from onboard.policy.reading import Reader, facts, resources, spared
+from onboard.policy.revision import files_at
 from onboard.policy.strict import Block, Notes, read
 from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Spared, Stage
 
@@ -32,6 +33,7 @@ _PLACES_SAID = (
     "resources.yaml, facts.yaml, roles/, playbooks/ and tests/ with *.yaml, guardrails/ and authority/ with *.cedar"
 )
 _RULE_ID = re.compile(r'@id\("([^"]*)"\)')
+_WORD = re.compile(r'"([^"]*)"')
 _BEGINNINGS = {"resources.yaml": "resources: {}", "facts.yaml": "prerequisites: {}"}
 _IGNORED = (".md",)
 
@@ -93,9 +95,19 @@ def load(folder: Path, systems: Mapping[str, Kind]) -> Policy:
         raise BadInput.one(
             f"{folder} is no folder. Correct the setting; without one, the policies that onboard ships are used."
         )
-    files, problems = _read_all(folder)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return _policy({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}, systems, folder.name)
+
+
+def load_at(folder: Path, revision: str, systems: Mapping[str, Kind]) -> Policy:
+    """The policy that stood in a folder at a git revision. Raises BadInput as `load`, and as `files_at`."""
+    return _policy(files_at(folder, revision), systems, f"{revision}:{folder.name}")
+
+
+def _policy(contents: Mapping[str, bytes], systems: Mapping[str, Kind], folder: str) -> Policy:
+    files, problems = _texts(contents, folder)
     try:
-        policy = Policy.from_files(files, systems, folder.name)
+        policy = Policy.from_files(files, systems, folder)
     except BadInput as error:
         raise BadInput([*problems, *error.problems]) from None
     if problems:
@@ -103,17 +115,16 @@ def load(folder: Path, systems: Mapping[str, Kind]) -> Policy:
     return policy
 
 
-def _read_all(folder: Path) -> tuple[dict[str, str], list[Problem]]:
+def _texts(contents: Mapping[str, bytes], folder: str) -> tuple[dict[str, str], list[Problem]]:
     files: dict[str, str] = {}
     problems: list[Problem] = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if path.suffix in _IGNORED or any(part.startswith(".") for part in Path(name).parts):
+    for name, content in contents.items():
+        if name.endswith(_IGNORED) or any(part.startswith(".") for part in Path(name).parts):
             continue
         try:
-            files[name] = path.read_bytes().decode()
+            files[name] = content.decode()
         except UnicodeDecodeError:
-            problems.append(Problem(f"{folder.name}/{name}", 1, "this is not UTF-8 text. Save it as UTF-8."))
+            problems.append(Problem(f"{folder}/{name}", 1, "this is not UTF-8 text. Save it as UTF-8."))
     return files, problems
 
 
@@ -149,6 +160,7 @@ def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) 
         tuple(case for block in folders["tests"] for case in reader.cases(block)),
         tuple(mutant for block in folders["tests"] for mutant in spared(block)),
         frozenset({*files, *single} - read_files),
+        frozenset(word for name, text in files.items() if name.endswith(".cedar") for word in _WORD.findall(text)),
     )
     return draft, guardrails
 

@@ -64,12 +64,23 @@ def _tells(changed: Policy, case: Case) -> bool:
     return bool(wrong(case, granted(changed, case), ()))
 
 
+def best_case(policy: Policy, role: Role, phase: Phase) -> Case:
+    """Somebody in that phase who has everything that the role asks for."""
+    return _case(policy, role, phase, *_asked(role))
+
+
+def _asked(role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The prerequisites and milestones that a role's lines ask for."""
+    needs = dict.fromkeys(need for line in role.entitlements for need in line.needs)
+    afters = dict.fromkeys(line.after for line in role.entitlements if line.after)
+    return tuple(needs), tuple(afters)
+
+
 def _candidates(policy: Policy, role: Role) -> Iterator[Case]:
-    """Somebody in each phase who has everything that the role asks for, and somebody who lacks one thing of it."""
-    needs = tuple(dict.fromkeys(need for line in role.entitlements for need in line.needs))
-    afters = tuple(dict.fromkeys(line.after for line in role.entitlements if line.after))
+    """The best case in each phase, and somebody who lacks one thing of it."""
+    needs, afters = _asked(role)
     for phase in Phase:
-        yield _case(policy, role, phase, needs, afters)
+        yield best_case(policy, role, phase)
         for need in needs:
             yield _case(policy, role, phase, tuple(n for n in needs if n != need), afters, f", without {need}")
         for after in afters:
