@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,14 +80,7 @@ phases:
     leave: [security_training]
 """
 
-SCHEMA = """\
-entity Person { outsourced: Bool, vendors: Set<String>, holds: Set<String> };
-entity Resource { system: String, kind: String, type: String, owner: String, classification: String,
-                  sensitivity: Long, tags: Set<String>, exclusive: Bool };
-action hold appliesTo { principal: Person, resource: Resource, context: { level: String, role: String, phase: String,
-                        model: String, engagement: String, sensitivity: Long, facts: Set<String>,
-                        proof: String } };
-"""
+SCHEMA = (Path(__file__).parents[2] / "policies" / "guardrails" / "schema.cedarschema").read_text()
 
 NO_ADMIN = """\
 // A comment; with a semicolon.

@@ -113,7 +113,7 @@ def test_a_grant_with_two_warrants_is_refused_where_either_is_forbidden() -> Non
 def test_a_grant_without_a_resource_on_record_is_a_fault_and_not_a_permission() -> None:
     stray = replace(raised()[0], resource=Resource.parse("github:repo:acme/stray"))
 
-    with pytest.raises(OnboardError, match="aren't on record"):
+    with pytest.raises(OnboardError, match="isn't declared"):
         check(policy(), [stray], register(), TODAY)
 
 

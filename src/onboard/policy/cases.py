@@ -22,6 +22,7 @@ from onboard.policy.catalogue import Policy
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import Refusal, check
 from onboard.policy.terms import Case, Holds
+from onboard.rota import Shift
 
 _PERSON, _COMPANY = f"p-{1:032x}", f"p-{2:032x}"
 _NAME = "test"
@@ -52,7 +53,7 @@ class _Imagined:
 
     def assignments(self, person: str) -> tuple[Assignment, ...]:
         """The one assignment."""
-        mine = Assignment(person, _NAME, self.case.role, self.case.phase)
+        mine = Assignment(person, _NAME, self.case.role, self.case.phase, location=self.case.location)
         return (mine,) if person == _PERSON else ()
 
     def facts(self, person: str) -> Mapping[str, Fact]:
@@ -133,14 +134,14 @@ def wrong(case: Case, grants: Iterable[Grant], refusals: Iterable[Refusal]) -> t
 
 
 def _supposed(holds: Holds, case: Case) -> Grant:
-    limit = Limit(case.on, "test")
+    limit = Limit(holds.until or case.on, "test")
     warrant = Warrant(_NAME, case.role, case.phase, holds.source, (), None, limit)
     return Grant(_PERSON, holds.resource, holds.level, (warrant,))
 
 
 def _imagined(case: Case) -> _Imagined:
     begin, end = case.on - timedelta(days=180), case.on + timedelta(days=180)
-    vendor = Vendor(_NAME, _NAME, begin, end, case.source)
+    vendor = Vendor(_NAME, _NAME, begin, end, case.source, end if case.dpa else None)
     engagement = Engagement(
         id=_NAME,
         name=_NAME,
@@ -155,6 +156,8 @@ def _imagined(case: Case) -> _Imagined:
         company_lead=_COMPANY,
         staffing=(Staffing(_PERSON, case.role, case.source),),
         source=case.source,
+        locations=case.locations,
+        rota=(Shift(_PERSON, case.on, case.on),) if case.on_call else (),
     )
     at = datetime.combine(case.on, time(), UTC)
     return _Imagined(case, MappingProxyType({_NAME: vendor}), MappingProxyType({_NAME: engagement}), at)

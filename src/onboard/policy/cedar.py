@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cedarpy
 
 from onboard.model import Source
+from onboard.policy.question import PROBE, SINCE_THE_FIRST, Question
 from onboard.policy.statements import Statement, annotated, names_differ, schema_of, statements
 from onboard.policy.strict import Notes
 
@@ -24,110 +26,30 @@ _PERSON = re.compile(r'Person::"([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A forbid: its name, why it is there, and the control that it serves."""
+    """A forbid: its name, why it is there, the control that it serves, and which attributes it reads."""
 
     id: str
     because: str
     control: str
     source: Source
     text: str
-
-    @property
-    def asks_for_proof(self) -> bool:
-        """Whether the rule looks at how an account was shown to be its person's."""
-        return "context.proof" in self.text
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Whether somebody like this may hold a level on a resource; alike questions are equal, and have one answer.
-
-    `person` is a person's id only where a rule names that person, else empty.
-    """
-
-    person: str
-    outsourced: bool
-    vendors: frozenset[str]
-    holds: frozenset[str]
-    resource: str
-    system: str
-    kind: str
-    type: str
-    owner: str
-    classification: str
-    sensitivity: int
-    tags: frozenset[str]
-    exclusive: bool
-    level: str
-    role: str
-    phase: str
-    model: str
-    engagement: str
-    engagement_sensitivity: int
-    facts: frozenset[str]
-    proof: str
-
-    def request(self) -> dict[str, object]:
-        """The Cedar request."""
-        return {
-            "principal": {"type": "Person", "id": self.person},
-            "action": 'Action::"hold"',
-            "resource": {"type": "Resource", "id": self.resource},
-            "context": {
-                "level": self.level,
-                "role": self.role,
-                "phase": self.phase,
-                "model": self.model,
-                "engagement": self.engagement,
-                "sensitivity": self.engagement_sensitivity,
-                "facts": sorted(self.facts),
-                "proof": self.proof,
-            },
-        }
-
-    def entities(self) -> list[dict[str, object]]:
-        """The two entities that the request speaks of."""
-        person = {"outsourced": self.outsourced, "vendors": sorted(self.vendors), "holds": sorted(self.holds)}
-        resource = {
-            "system": self.system,
-            "kind": self.kind,
-            "type": self.type,
-            "owner": self.owner,
-            "classification": self.classification,
-            "sensitivity": self.sensitivity,
-            "tags": sorted(self.tags),
-            "exclusive": self.exclusive,
-        }
-        return [
-            {"uid": {"type": "Person", "id": self.person}, "attrs": person, "parents": []},
-            {"uid": {"type": "Resource", "id": self.resource}, "attrs": resource, "parents": []},
-        ]
-
-
-#: Asked once as guardrails load, to see that their schema describes what we ask.
-_PROBE = Question(
-    "", True, frozenset({"v"}), frozenset({"h"}), "s:t:n", "s", "k", "t", "o", "c", 0, frozenset({"t"}), False,
-    "l", "r", "p", "m", "e", 0, frozenset({"f"}), "c",
-)  # fmt: skip
+    reads: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Guardrails:
-    """The rules of a policy, ready to be asked."""
+class Group:
+    """Rules that read the same, compiled: what they don't read can't change their answer."""
 
-    rules: tuple[Rule, ...] = ()
-    schema: cedarpy.Schema | None = None
-    compiled: cedarpy.PolicySet | None = None
-    people: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...]
+    reads: frozenset[tuple[str, str]]
+    compiled: cedarpy.PolicySet
 
     def forbidding(self, question: Question) -> tuple[tuple[Rule, str], ...]:
-        """The rules that forbid it, each with what went wrong where a rule could not be evaluated (else empty).
+        """Its rules that forbid it, each with what went wrong where a rule could not be evaluated (else empty).
 
         Cedar skips a forbid that fails (an integer overflow, say). Here such a rule counts as forbidding.
         """
-        if self.compiled is None:
-            return ()
-        answer = cedarpy.is_authorized(question.request(), self.compiled, question.entities(), self.schema)
+        answer = cedarpy.is_authorized(question.request(), self.compiled, question.entities())
         failed = "; ".join(answer.diagnostics.errors)
         if answer.decision is cedarpy.Decision.NoDecision:
             return tuple((rule, failed) for rule in self.rules)
@@ -136,6 +58,19 @@ class Guardrails:
             broken = [rule for name, rule in named.items() if re.search(rf"\b{name}\b", failed)]
             return tuple((rule, failed) for rule in broken or self.rules)
         return tuple((named[name], "") for name in answer.diagnostics.reasons if name in named)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guardrails:
+    """The rules of a policy, ready to be asked. `people` are those whom a rule names."""
+
+    rules: tuple[Rule, ...] = ()
+    groups: tuple[Group, ...] = ()
+    people: frozenset[str] = frozenset()
+
+    def reads(self, variable: str, attribute: str) -> bool:
+        """Whether any rule reads that attribute."""
+        return any((variable, attribute) in group.reads for group in self.groups)
 
 
 def compile_guardrails(files: Mapping[str, str], notes: Notes) -> Guardrails:
@@ -150,9 +85,17 @@ def compile_guardrails(files: Mapping[str, str], notes: Notes) -> Guardrails:
     rules = tuple(rule for rule in found if rule is not None)
     names_differ(rules, notes)
     people = frozenset(name for rule in rules for name in _PERSON.findall(rule.text))
-    compiled = cedarpy.PolicySet.from_str("\n".join((_BASE, *(rule.text for rule in rules))))
-    _probe(compiled, schema, notes)
-    return Guardrails(rules, schema, compiled, people)
+    _probe(schema, notes)
+    return Guardrails(rules, tuple(_grouped(rules)), people)
+
+
+def _grouped(rules: Iterable[Rule]) -> Iterator[Group]:
+    """The rules by what they read."""
+    alike: dict[frozenset[tuple[str, str]], list[Rule]] = {}
+    for rule in rules:
+        alike.setdefault(rule.reads, []).append(rule)
+    for reads, those in alike.items():
+        yield Group(tuple(those), reads, cedarpy.PolicySet.from_str("\n".join((_BASE, *(r.text for r in those)))))
 
 
 def _rule(statement: Statement, notes: Notes) -> Rule | None:
@@ -162,12 +105,39 @@ def _rule(statement: Statement, notes: Notes) -> Rule | None:
     if not annotated(statement, _ANNOTATIONS, notes):
         return None
     id_, because, control = (statement.annotations[name] for name in _ANNOTATIONS)
-    return Rule(id_, because, control, statement.source, statement.text)
+    return Rule(id_, because, control, statement.source, statement.text, frozenset(_reads(statement.json)))
 
 
-def _probe(compiled: cedarpy.PolicySet, schema: cedarpy.Schema, notes: Notes) -> None:
-    """Notes a schema that doesn't describe our requests: every rule would then refuse everything."""
-    answer = cedarpy.is_authorized(_PROBE.request(), compiled, _PROBE.entities(), schema)
-    if answer.decision is cedarpy.Decision.NoDecision:
-        wrong = "; ".join(answer.diagnostics.errors)
+def _reads(policy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a rule reads: ("context", "level")… A person or resource itself is its "id", the whole context is "*"."""
+    for variable in ("principal", "resource"):
+        if policy[variable]["op"] not in ("All", "is"):
+            yield variable, "id"
+    yield from _mentioned(policy["conditions"])
+
+
+def _mentioned(node: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _mentioned(each)
+    elif isinstance(node, dict):
+        if "Var" in node:
+            yield node["Var"], "*" if node["Var"] == "context" else "id"
+            return
+        for operator, operand in node.items():
+            of = operand.get("left", {}).get("Var") if operator in (".", "has") and isinstance(operand, dict) else None
+            if of is not None:
+                yield of, operand["attr"]
+            else:
+                yield from _mentioned(operand)
+
+
+def _probe(schema: cedarpy.Schema, notes: Notes) -> None:
+    """Notes a schema that doesn't describe our requests: its rules would read what nobody tells them."""
+    answers = [
+        cedarpy.is_authorized(PROBE.request(without), _BASE, PROBE.entities(without), schema)
+        for without in (frozenset[str](), SINCE_THE_FIRST)
+    ]
+    if all(answer.decision is cedarpy.Decision.NoDecision for answer in answers):
+        wrong = "; ".join(answers[0].diagnostics.errors)
         notes.add(Source(SCHEMA, 1), f"the schema isn't what onboard asks by: {wrong}. Restore the one that it ships.")

@@ -56,6 +56,7 @@ class Draft:
     cases: tuple[Case, ...]
     spared: tuple[Spared, ...] = ()
     unread: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
 
     def scale(self, resource: Resource) -> Scale | None:
         """The levels of a resource; None where its system or type is unknown."""
@@ -144,6 +145,17 @@ def _only_vault_groups_reach_paths(draft: Draft, notes: Notes) -> None:
                 )
 
 
+def _duties_belong_to_levels_and_rules(draft: Draft, notes: Notes) -> None:
+    """A duty that no guardrail asks about is a slip of the pen, and would let pass what was to be kept apart."""
+    for resource, spec in draft.resources.items():
+        for level, duties in spec.duties.items():
+            _check_level(draft, resource, level, "gives duties to", spec.source, notes)
+            for duty in duties:
+                if duty not in draft.asked:
+                    hint = _one(did_you_mean(duty, draft.asked))
+                    notes.add(spec.source, f"{resource} has the duty {duty!r}, which no guardrail asks about.{hint}")
+
+
 def _levels(draft: Draft, resource: Resource) -> str:
     """What levels a resource has, in words."""
     scale, spec = draft.scale(resource), draft.resources.get(resource)
@@ -201,8 +213,13 @@ def _each_role_has_its_playbook(draft: Draft, notes: Notes) -> None:
 
 def _covers(first: Entitlement, other: Entitlement) -> bool:
     """Whether whoever gets `other` has `first` by then."""
-    return (
-        other.phase.reaches(first.phase) and first.after in (None, other.after) and set(first.needs) <= set(other.needs)
+    always = not first.models or (other.models and other.models <= first.models)
+    return bool(
+        always
+        and (other.on_call or not first.on_call)
+        and other.phase.reaches(first.phase)
+        and first.after in (None, other.after)
+        and set(first.needs) <= set(other.needs)
     )
 
 
@@ -274,6 +291,7 @@ CHECKS: tuple[Check, ...] = (
     _foundations_are_shared,
     _levels_are_declared_where_the_system_has_none,
     _only_vault_groups_reach_paths,
+    _duties_belong_to_levels_and_rules,
     _each_grant_is_of_a_declared_level,
     _each_resource_is_used,
     _each_role_has_its_playbook,

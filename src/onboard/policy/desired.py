@@ -6,18 +6,32 @@ shows what does: an explanation can't differ from the decision.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
 
 from onboard.levels import Scale
-from onboard.model import Assignment, Engagement, Entitlement, Fact, Grant, Limit, Phase, Resource, Vendor, Warrant
+from onboard.model import (
+    Assignment,
+    Classification,
+    Engagement,
+    Entitlement,
+    Fact,
+    Grant,
+    Limit,
+    Phase,
+    Resource,
+    Vendor,
+    Warrant,
+)
 from onboard.policy.catalogue import Policy
-from onboard.policy.terms import Role
+from onboard.policy.terms import Role, fits
+from onboard.rota import next_shift, on_call_until
 
 POLICY_MAXIMUM = "policy maximum"
+#: Where a grant belongs among a person's: by resource, and on an open scale by level.
+Slot = tuple[int, str]
 
 
 class RegisterView(Protocol):
@@ -60,7 +74,7 @@ class RegisterView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """An assignment with everything that decides about it."""
+    """An assignment with everything that decides about it. `shift` is the last day on call, None while off call."""
 
     assignment: Assignment
     engagement: Engagement
@@ -70,6 +84,12 @@ class _Work:
     facts: Mapping[str, Fact]
     milestones: Mapping[str, Fact]
     started: Fact | None
+    shift: date | None
+
+    @property
+    def person(self) -> str:
+        """Whose it is."""
+        return self.assignment.person
 
 
 def desired(policy: Policy, register: RegisterView, people: Iterable[str], today: date) -> tuple[Grant, ...]:
@@ -79,8 +99,8 @@ def desired(policy: Policy, register: RegisterView, people: Iterable[str], today
     of a Jira project) one for each level. A grant's warrants come with those of the highest level first. Nothing is
     granted without a line in a role and a resource in resources.yaml.
     """
-    grants = (grant for person in sorted(set(people)) for grant in _grants(policy, register, person, today))
-    return tuple(grants)
+    derivation = _Derivation(policy, register, today)
+    return tuple(grant for person in sorted(set(people)) for grant in derivation.grants(person))
 
 
 def why_not(policy: Policy, register: RegisterView, person: str, resource: Resource, today: date) -> tuple[str, ...]:
@@ -96,7 +116,8 @@ def why_not(policy: Policy, register: RegisterView, person: str, resource: Resou
     assignments = register.assignments(person)
     if not assignments:
         return ("no assignment is recorded",)
-    held = {grant.level for grant in _grants(policy, register, person, today) if grant.resource == resource}
+    derived = _Derivation(policy, register, today).grants(person)
+    held = {grant.level for grant in derived if grant.resource == resource}
     found = [reason for each in assignments for reason in _reasons(policy, register, each, resource, held, today)]
     return tuple(dict.fromkeys(found))
 
@@ -105,7 +126,7 @@ def _reasons(
     policy: Policy, register: RegisterView, assignment: Assignment, resource: Resource, held: set[str], today: date
 ) -> Iterator[str]:
     """What stands against an assignment's lines on a resource, for levels above what is held."""
-    role, work = policy.roles.get(assignment.role), _work(policy, register, assignment)
+    role, work = policy.roles.get(assignment.role), _work(policy, register, assignment, today)
     lines = [line for line in role.entitlements if line.resource == resource] if role is not None else []
     missing = [line for line in lines if not _met(policy.scale(resource), line.level, held)]
     if held and not missing:
@@ -117,7 +138,8 @@ def _reasons(
     else:
         yield from _against_work(work, register, today)
         for line in missing:
-            yield from (f"{line.level}: {reason} ({line.source})" for reason in _against(line, work, today))
+            against = _against(line, work, policy, today)
+            yield from (f"{line.level}: {reason} ({line.source})" for reason in against)
 
 
 def _met(scale: Scale, level: str, held: set[str]) -> bool:
@@ -125,7 +147,7 @@ def _met(scale: Scale, level: str, held: set[str]) -> bool:
     return level in held or (not scale.open and any(scale.rank(level) <= scale.rank(other) for other in held))
 
 
-def _work(policy: Policy, register: RegisterView, assignment: Assignment) -> _Work | str:
+def _work(policy: Policy, register: RegisterView, assignment: Assignment, today: date) -> _Work | str:
     """The assignment with what decides about it, or why it decides nothing."""
     name = assignment.engagement
     engagement = register.engagements.get(name)
@@ -144,39 +166,85 @@ def _work(policy: Policy, register: RegisterView, assignment: Assignment) -> _Wo
     person = assignment.person
     facts, milestones = register.facts(person), register.milestones(person, name)
     started = register.started(person, name)
-    return _Work(assignment, engagement, vendor, role, assignment.phase, facts, milestones, started)
+    shift = on_call_until(engagement.rota, person, today)
+    return _Work(assignment, engagement, vendor, role, assignment.phase, facts, milestones, started, shift)
 
 
-def _grants(policy: Policy, register: RegisterView, person: str, today: date) -> Iterator[Grant]:
-    if register.left(person) is not None:
-        return
-    found: dict[tuple[Resource, str], list[tuple[str, Warrant]]] = defaultdict(list)
-    for assignment in register.assignments(person):
-        work = _work(policy, register, assignment)
-        if isinstance(work, str) or any(_against_work(work, register, today)):
-            continue
-        for line in work.role.entitlements:
-            if line.resource in policy.resources and not any(_against(line, work, today)):
-                level = line.level if policy.scale(line.resource).open else ""
-                found[line.resource, level].append((line.level, _warrant(line, work)))
-    for (resource, _), warrants in sorted(found.items(), key=lambda entry: entry[0]):
-        yield _joined(policy, person, resource, warrants)
+class _Derivation:
+    """Derives grants of many people. Which lines somebody carries depends on little, so it is worked out once for all
+    who are alike in that; the dates by which their grants end are their own.
+    """
+
+    def __init__(self, policy: Policy, register: RegisterView, today: date) -> None:
+        self._policy = policy
+        self._register = register
+        self._today = today
+        self._resources = sorted(policy.resources)
+        self._order = {resource: number for number, resource in enumerate(self._resources)}
+        self._lines: dict[tuple[object, ...], tuple[tuple[Slot, Entitlement], ...]] = {}
+
+    def grants(self, person: str) -> Iterator[Grant]:
+        """What the person should hold today, sorted by resource and level."""
+        if self._register.left(person) is not None:
+            return
+        found: dict[Slot, list[tuple[str, Warrant]]] = {}
+        works = [_work(self._policy, self._register, a, self._today) for a in self._register.assignments(person)]
+        for work in works:
+            if not isinstance(work, str) and not any(_against_work(work, self._register, self._today)):
+                for slot, level, warrant in self._warrants(work):
+                    found.setdefault(slot, []).append((level, warrant))
+        for slot in sorted(found):
+            yield self._joined(person, self._resources[slot[0]], found[slot])
+
+    def _warrants(self, work: _Work) -> Iterator[tuple[Slot, str, Warrant]]:
+        """A warrant for every line that the assignment carries. How long one lasts depends on few things together."""
+        name, role, ends = work.engagement.id, work.role.name, dict[tuple[object, ...], Limit]()
+        for slot, line in self._carried(work):
+            restricted = _restricted(line, self._policy)
+            kind = (line.needs, line.on_call, restricted)
+            if kind not in ends:
+                ends[kind] = min(_limits(line, work, restricted=restricted))
+            yield slot, line.level, Warrant(name, role, line.phase, line.source, line.needs, line.after, ends[kind])
+
+    def _carried(self, work: _Work) -> tuple[tuple[Slot, Entitlement], ...]:
+        """The lines that nothing stands against; the key holds all that `_against` looks at."""
+        held = frozenset(name for name, fact in work.facts.items() if fact.holds(self._today))
+        ended, on_call = _agreement_ended(work.vendor, self._today), work.shift is not None
+        key = (work.role.name, work.engagement.model, work.phase, held, frozenset(work.milestones), ended, on_call)
+        if key not in self._lines:
+            self._lines[key] = tuple(
+                ((self._order[line.resource], line.level if self._policy.scale(line.resource).open else ""), line)
+                for line in work.role.entitlements
+                if line.resource in self._order and not any(_against(line, work, self._policy, self._today))
+            )
+        return self._lines[key]
+
+    def _joined(self, person: str, resource: Resource, warrants: list[tuple[str, Warrant]]) -> Grant:
+        if len(warrants) == 1:
+            ((level, warrant),) = warrants
+            return Grant(person, resource, level, (warrant,))
+        scale = self._policy.scale(resource)
+        ranked = sorted(warrants, key=lambda entry: (-scale.rank(entry[0]), -entry[1].limit.until.toordinal()))
+        return Grant(person, resource, ranked[0][0], tuple(warrant for _, warrant in ranked))
 
 
-def _joined(policy: Policy, person: str, resource: Resource, warrants: list[tuple[str, Warrant]]) -> Grant:
-    scale = policy.scale(resource)
-    ranked = sorted(warrants, key=lambda entry: (-scale.rank(entry[0]), -entry[1].limit.until.toordinal()))
-    return Grant(person, resource, ranked[0][0], tuple(warrant for _, warrant in ranked))
+def _restricted(line: Entitlement, policy: Policy) -> bool:
+    return policy.resources[line.resource].classification is Classification.RESTRICTED
 
 
-def _warrant(line: Entitlement, work: _Work) -> Warrant:
-    limit = min(_limits(line, work))
-    return Warrant(work.engagement.id, work.role.name, line.phase, line.source, line.needs, line.after, limit)
+def _agreement_ended(vendor: Vendor, today: date) -> bool:
+    """Whether the vendor's data-processing agreement is over. That there never was one is for guardrails to refuse."""
+    agreement = vendor.data_processing_agreement
+    return agreement is not None and today > agreement
 
 
-def _limits(line: Entitlement, work: _Work) -> Iterator[Limit]:
+def _limits(line: Entitlement, work: _Work, *, restricted: bool) -> Iterator[Limit]:
     """Everything that ends a line's grant, of what has an end."""
     yield from _work_limits(work)
+    if line.on_call and work.shift is not None:
+        yield Limit(work.shift, "on call")
+    if restricted and work.vendor.data_processing_agreement is not None:
+        yield Limit(work.vendor.data_processing_agreement, "data-processing agreement")
     for need in line.needs:
         fact = work.facts.get(need)
         if fact is not None and fact.until is not None:
@@ -218,8 +286,17 @@ def _against_work(work: _Work, register: RegisterView, today: date) -> Iterator[
             yield f"{names[what]} starts on {starts}"
 
 
-def _against(line: Entitlement, work: _Work, today: date) -> Iterator[str]:
+def _against(line: Entitlement, work: _Work, policy: Policy, today: date) -> Iterator[str]:
     """What stands against one line of an assignment's role."""
+    engagement, vendor = work.engagement, work.vendor
+    if not fits(line, engagement.model):
+        yield f"carried in {' and '.join(sorted(line.models))} engagements; {engagement.id} is {engagement.model}"
+    if line.on_call and work.shift is None:
+        following = next_shift(engagement.rota, work.person, today)
+        shift = f"the next shift begins {following}" if following else "no shift is to come"
+        yield f"only while on call; {shift} on the rota of {engagement.id}"
+    if _agreement_ended(vendor, today) and _restricted(line, policy):
+        yield f"the data-processing agreement of {vendor.id} ended on {vendor.data_processing_agreement}"
     if not work.phase.reaches(line.phase):
         yield f"carried from {line.phase}; the assignment to {work.engagement.id} is in {work.phase}"
     for need in line.needs:

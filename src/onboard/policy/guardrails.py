@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from onboard.errors import OnboardError
-from onboard.model import Grant, Proof, Warrant
+from onboard.levels import scale_of
+from onboard.model import Assignment, Engagement, Grant, Proof, Resource, Vendor, Warrant
 from onboard.policy.catalogue import Policy
-from onboard.policy.cedar import Question, Rule
+from onboard.policy.cedar import Rule
 from onboard.policy.desired import RegisterView
+from onboard.policy.judging import Judge, What, Who
+from onboard.policy.question import Place, Principal, Terms, Thing, day_number
+from onboard.policy.terms import ResourceSpec
+from onboard.rota import on_call_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,92 +40,160 @@ def check(policy: Policy, grants: Iterable[Grant], register: RegisterView, today
     A grant that several assignments warrant is refused where a rule forbids it for any of them. Only facts that hold
     today count. A rule that can't be evaluated refuses.
     """
-    held: dict[str, list[Grant]] = defaultdict(list)
-    for grant in grants:
-        held[grant.person].append(grant)
-    answers: dict[Question, tuple[tuple[Rule, str], ...]] = {}
-    refusals: dict[tuple[str, str, str, str], Refusal] = {}
-    for person, theirs in held.items():
-        for question, grant in _questions(policy, person, theirs, register, today):
-            if question not in answers:
-                answers[question] = policy.guardrails.forbidding(question)
-            for rule, failure in answers[question]:
+    return Guard(policy, register, today).check(grants)
+
+
+class Guard:
+    """Guardrails as they stand over one register on one day; what was answered once is not asked again."""
+
+    def __init__(self, policy: Policy, register: RegisterView, today: date) -> None:
+        self._policy = policy
+        self._register = register
+        self._today = today
+        self.judge = Judge(policy.guardrails)
+        self._whats: dict[tuple[Resource, str, str, str], What] = {}
+
+    def check(self, grants: Iterable[Grant]) -> tuple[Refusal, ...]:
+        """As the function `check`."""
+        held: dict[str, list[Grant]] = defaultdict(list)
+        for grant in grants:
+            held[grant.person].append(grant)
+        refusals: dict[tuple[str, str, str, str], Refusal] = {}
+        for person, theirs in held.items():
+            for grant, who, what, rule, failure in self._forbidden(person, theirs):
                 key = (rule.id, person, str(grant.resource), grant.level)
-                refusals.setdefault(key, _refusal(question, rule, failure, grant))
-    return tuple(refusals[key] for key in sorted(refusals))
+                refusals.setdefault(key, _refusal(who, what, rule, failure, grant))
+        return tuple(refusals[key] for key in sorted(refusals))
+
+    def _forbidden(self, person: str, grants: list[Grant]) -> Iterator[tuple[Grant, Who, What, Rule, str]]:
+        principal, proofs = self._principal(person, grants), self._proofs(person, grants)
+        whos: dict[str, Who] = {}
+        forbidding = self.judge.forbidding
+        for grant in grants:
+            proof = proofs[grant.resource.system]
+            for warrant in grant.warrants:
+                name = warrant.engagement
+                who = whos.get(name)
+                if who is None:
+                    who = whos[name] = self.judge.who(principal, self._place(person, warrant))
+                what = self._what(grant, warrant, proof)
+                for rule, failure in forbidding(who, what, day_number(warrant.limit.until)):
+                    yield grant, who, what, rule, failure
+
+    def _principal(self, person: str, grants: list[Grant]) -> Principal:
+        guardrails, engagements = self._policy.guardrails, self._register.engagements
+        theirs = (assignment.engagement for assignment in self._register.assignments(person))
+        vendors = frozenset(engagements[name].vendor for name in theirs if name in engagements)
+        holds = duties = frozenset[str]()
+        if guardrails.reads("principal", "holds"):
+            holds = frozenset(f"{grant.resource} {grant.level}" for grant in grants)
+        if guardrails.reads("principal", "duties"):
+            duties = frozenset(duty for grant in grants for duty in self._duties(grant.resource, grant.level))
+        return Principal(person if person in guardrails.people else "", bool(vendors), vendors, holds, duties)
+
+    def _proofs(self, person: str, grants: list[Grant]) -> dict[str, str]:
+        """How each account was shown to be theirs, by system; not looked up where no rule asks."""
+        systems = {grant.resource.system for grant in grants}
+        if not self._policy.guardrails.reads("context", "proof"):
+            return dict.fromkeys(systems, "")
+        return {system: self._register.proof(person, system) for system in systems}
+
+    def _place(self, person: str, warrant: Warrant) -> Place:
+        register = self._register
+        engagement = register.engagements.get(warrant.engagement)
+        if engagement is None:
+            raise OnboardError(f"guardrails were asked about {warrant.engagement}, which isn't on record")
+        mine = (a for a in register.assignments(person) if a.engagement == engagement.id)
+        facts = {name for name, fact in register.facts(person).items() if fact.holds(self._today)}
+        reached = facts | register.milestones(person, engagement.id).keys()
+        vendor = register.vendors.get(engagement.vendor)
+        return place_of(engagement, vendor, next(mine, None), warrant.role, frozenset(reached), person, self._today)
+
+    def _what(self, grant: Grant, warrant: Warrant, proof: str) -> What:
+        key = (grant.resource, grant.level, warrant.phase.value, proof)
+        what = self._whats.get(key)
+        if what is None:
+            spec = self._policy.resources.get(grant.resource)
+            if spec is None:
+                raise OnboardError(f"guardrails were asked about {grant.resource}, which isn't declared")
+            terms = Terms(grant.level, warrant.phase.value, self._duties(grant.resource, grant.level), proof)
+            kind = self._policy.systems[grant.resource.system].value
+            what = self._whats[key] = self.judge.what(thing_of(spec, kind), terms)
+        return what
+
+    def _duties(self, resource: Resource, level: str) -> frozenset[str]:
+        spec = self._policy.resources.get(resource)
+        return duties_of(spec, level) if spec is not None else frozenset()
 
 
-def _questions(
-    policy: Policy, person: str, grants: list[Grant], register: RegisterView, today: date
-) -> Iterator[tuple[Question, Grant]]:
-    vendors = _vendors(register, person)
-    holds = frozenset(f"{grant.resource} {grant.level}" for grant in grants)
-    facts = {name for name, fact in register.facts(person).items() if fact.holds(today)}
-    named = person if person in policy.guardrails.people else ""
-    for grant in grants:
-        for warrant in grant.warrants:
-            milestones = register.milestones(person, warrant.engagement)
-            about = _About(named, vendors, holds, frozenset(facts | milestones.keys()))
-            yield _question(policy, about, grant, warrant, register), grant
+def duties_of(spec: ResourceSpec, level: str) -> frozenset[str]:
+    """What a level lets somebody do; on a closed scale also what the levels below it do."""
+    scale = scale_of(spec.resource)
+    below = (name for name in spec.duties if name == level or (not scale.open and scale.rank(name) < scale.rank(level)))
+    return frozenset(duty for name in below for duty in spec.duties[name])
 
 
-@dataclass(frozen=True, slots=True)
-class _About:
-    """What a question says of the person."""
-
-    person: str
-    vendors: frozenset[str]
-    holds: frozenset[str]
-    facts: frozenset[str]
-
-
-def _vendors(register: RegisterView, person: str) -> frozenset[str]:
-    engagements = register.engagements
-    theirs = (assignment.engagement for assignment in register.assignments(person))
-    return frozenset(engagements[name].vendor for name in theirs if name in engagements)
-
-
-def _question(policy: Policy, about: _About, grant: Grant, warrant: Warrant, register: RegisterView) -> Question:
-    resource, spec = grant.resource, policy.resources.get(grant.resource)
-    engagement = register.engagements.get(warrant.engagement)
-    if spec is None or engagement is None:
-        raise OnboardError(f"guardrails were asked about {resource} in {warrant.engagement}, which aren't on record")
-    return Question(
-        person=about.person,
-        outsourced=bool(about.vendors),
-        vendors=about.vendors,
-        holds=about.holds,
-        resource=str(resource),
+def thing_of(spec: ResourceSpec, kind: str) -> Thing:
+    """A resource as guardrails see it."""
+    resource, classification = spec.resource, spec.classification
+    return Thing(
+        id=str(resource),
         system=resource.system,
-        kind=policy.systems[resource.system].value,
+        kind=kind,
         type=resource.type,
         owner=spec.owner,
-        classification=spec.classification.value,
-        sensitivity=spec.classification.rank,
+        classification=classification.value,
+        sensitivity=classification.rank,
         tags=spec.tags,
         exclusive=spec.exclusive,
-        level=grant.level,
-        role=warrant.role,
-        phase=warrant.phase.value,
-        model=engagement.model.value,
-        engagement=engagement.id,
-        engagement_sensitivity=engagement.classification.rank,
-        facts=about.facts,
-        proof=register.proof(grant.person, resource.system),
     )
 
 
-def _refusal(question: Question, rule: Rule, failure: str, grant: Grant) -> Refusal:
+def place_of(
+    engagement: Engagement,
+    vendor: Vendor | None,
+    assignment: Assignment | None,
+    role: str,
+    facts: frozenset[str],
+    person: str,
+    today: date,
+) -> Place:
+    """An assignment as guardrails see it. A location that isn't stated is allowed only where none is asked for."""
+    agreement = vendor.data_processing_agreement if vendor is not None else None
+    location = (assignment.location if assignment is not None else None) or ""
+    return Place(
+        role=role,
+        model=engagement.model.value,
+        engagement=engagement.id,
+        sensitivity=engagement.classification.rank,
+        facts=facts,
+        dpa=agreement is not None and today <= agreement,
+        location=location,
+        location_allowed=not engagement.locations or location in engagement.locations,
+        on_call=on_call_until(engagement.rota, person, today) is not None,
+        engagement_ends=day_number(engagement.ends),
+        today=day_number(today),
+    )
+
+
+def _refusal(who: Who, what: What, rule: Rule, failure: str, grant: Grant) -> Refusal:
     why = f"it could not be evaluated ({failure}), so it refuses" if failure else rule.because
     message = (
         f"guardrail {rule.id} ({rule.source}) forbids {grant.level} on {grant.resource}: {why}"
-        f" [{rule.control}]. {_way_out(question, rule, grant)}"
+        f" [{rule.control}]. {_way_out(who.place, what.terms, rule, grant)}"
     )
     return Refusal(rule.id, rule.because, rule.control, grant, message)
 
 
-def _way_out(question: Question, rule: Rule, grant: Grant) -> str:
-    if rule.asks_for_proof and question.proof == Proof.CLAIMED:
+def _way_out(place: Place, terms: Terms, rule: Rule, grant: Grant) -> str:
+    asks = {name for variable, name in rule.reads if variable == "context"}
+    if "proof" in asks and terms.proof == Proof.CLAIMED:
         return f"Confirm the account: onboard person confirm {grant.person[:10]} --system {grant.resource.system}"
+    if "dpa" in asks and not place.dpa:
+        return "Sign one, and state its last day in the vendor's manifest: data_processing_agreement."
+    if "location_allowed" in asks and not place.location_allowed:
+        return f"They work from {place.location or 'a place that nobody stated'}: see locations in {place.engagement}."
+    if "on_call" in asks and not place.on_call:
+        return f"Put them on the rota of {place.engagement}, or wait for their shift."
     lines = ", ".join(sorted({str(warrant.source) for warrant in grant.warrants}))
     return f"Granted by {lines}; change that line, or have the rule changed."

@@ -1,8 +1,9 @@
 """Vendor and engagement manifests: files meant for git, strict, and without personal data.
 
-    vendor: {id, name, contract: {starts, ends}}
+    vendor: {id, name, contract: {starts, ends}, data_processing_agreement?: last day}
     engagement: {id, name, vendor, model, classification, starts, ends, sponsor, product_owner, vendor_lead,
-                 company_lead, account_kinds?: {system: kind}, people: [{person, role, starts?, ends?}]}
+                 company_lead, account_kinds?: {system: kind}, locations?: [country],
+                 people: [{person, role, starts?, ends?, location?}], rota?: [{person, from, until}]}
     teams: {team: [person]}
 
 People are ids, in full: a prefix that is unique today may come to mean two people tomorrow.
@@ -10,6 +11,7 @@ People are ids, in full: a prefix that is unique today may come to mean two peop
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,13 +33,17 @@ from onboard.model import (
 from onboard.policy.catalogue import Policy
 from onboard.policy.strict import Block, Item, Notes, chosen, did_you_mean, read
 from onboard.policy.teams import teams_in
+from onboard.policy.terms import fits
+from onboard.rota import Shift
 
 _MANIFESTS = ("vendor", "engagement", "teams")
-_VENDOR = ("id", "name", "contract")
+_VENDOR = ("id", "name", "contract", "data_processing_agreement")
 _COMPANY = ("sponsor", "product_owner", "company_lead")
 _LEADS = (*_COMPANY, "vendor_lead")
 _DATES = ("starts", "ends")
-_ENGAGEMENT = ("id", "name", "vendor", "model", "classification", *_DATES, *_LEADS, "account_kinds", "people")
+_WORK = ("account_kinds", "locations", "people", "rota")
+_ENGAGEMENT = ("id", "name", "vendor", "model", "classification", *_DATES, *_LEADS, *_WORK)
+_COUNTRY = re.compile(r"[A-Z]{2}")
 
 #: The kinds of account that each kind of system knows.
 _ACCOUNT_KINDS: Mapping[Kind, frozenset[AccountKind]] = MappingProxyType(
@@ -130,15 +136,30 @@ def _vendor(file: Block) -> Vendor | None:
     contract = block.block("contract", "the contract").only(*_DATES)
     id_, name = block.slug("id"), block.text("name")
     starts, ends = contract.day("starts"), contract.day("ends")
+    agreement = block.day("data_processing_agreement", required=False)
     if starts is None or ends is None or not id_:
         return None
     _in_order(contract, "contract", starts, ends)
-    return Vendor(id_, name, starts, ends, block.source)
+    return Vendor(id_, name, starts, ends, block.source, agreement)
 
 
 def _in_order(block: Block, what: str, starts: date, ends: date) -> None:
     if ends < starts:
         block.note("ends", f"{what} ends {ends}, before it starts ({starts}). Correct one of the two.")
+
+
+def _countries(block: Block) -> tuple[str, ...]:
+    found = block.items("locations")
+    if "locations" in block and not found:
+        block.note("locations", "locations names no country, so nobody could work. Name one, or delete the setting.")
+    for item in found:
+        _country(item, block.notes)
+    return tuple(item.text for item in found)
+
+
+def _country(item: Item, notes: Notes) -> None:
+    if not _COUNTRY.fullmatch(item.text):
+        notes.add(item.source, f"{item.text!r} is no country; write its two letters by ISO 3166, like PL.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +178,18 @@ class _Reader:
         model, classification = block.choice("model", EngagementModel), block.choice("classification", Classification)
         starts, ends = block.day("starts"), block.day("ends")
         leads = {lead: self._person(block, lead) for lead in _LEADS}
-        kinds = self._account_kinds(block)
+        kinds, locations = self._account_kinds(block), _countries(block)
         lines = block.blocks("people", "a person's assignment", required=True)
         staffing = [self._staffing(line, starts, ends) for line in lines]
         found = tuple(one for one in staffing if one is not None)
-        self._check(block, vendor, starts, ends, found, leads, kinds)
+        rota = self._rota(block, starts, ends, found)
+        self._check(block, vendor, starts, ends, found, leads, kinds, model)
         if model is None or classification is None or starts is None or ends is None or not id_:
             return None
         return Engagement(
             id_, name, vendor, model, classification, starts, ends,
-            staffing=found, source=block.source, account_kinds=MappingProxyType(kinds), **leads,
+            staffing=found, source=block.source, account_kinds=MappingProxyType(kinds), locations=locations, rota=rota,
+            **leads,
         )  # fmt: skip
 
     def _check(
@@ -178,11 +201,13 @@ class _Reader:
         staffing: Sequence[Staffing],
         leads: Mapping[str, str],
         kinds: Mapping[str, AccountKind],
+        model: EngagementModel | None,
     ) -> None:
         self._within_contract(block, vendor, starts, ends)
         self._nobody_twice(staffing)
         self._nobody_judges_their_own(block, leads, staffing)
-        self._accounts_are_admitted(block, staffing, kinds)
+        self._roles_are_for_the_model(staffing, model)
+        self._accounts_are_admitted(block, staffing, kinds, model)
 
     def _person(self, block: Block, key: str) -> str:
         """A person's full id; empty, noted, where it is none or nobody on record."""
@@ -198,7 +223,7 @@ class _Reader:
         return text
 
     def _staffing(self, block: Block, begin: date | None, end: date | None) -> Staffing | None:
-        block.only("person", "role", *_DATES)
+        block.only("person", "role", "location", *_DATES)
         person, role = self._person(block, "person"), block.slug("role")
         starts, ends = block.day("starts", required=False), block.day("ends", required=False)
         if role and role not in self.policy.roles:
@@ -211,7 +236,31 @@ class _Reader:
             )
         if ends is not None and end is not None and ends > end:
             block.note("ends", f"assignment ends {ends}, after the engagement ({end}). Correct one of the two.")
-        return Staffing(person, role, block.source, starts, ends) if person and role else None
+        location = block.text("location", required=False)
+        if location:
+            _country(Item(location, block.at("location")), self.notes)
+        return Staffing(person, role, block.source, starts, ends, location or None) if person and role else None
+
+    def _rota(
+        self, block: Block, begin: date | None, end: date | None, staffing: Sequence[Staffing]
+    ) -> tuple[Shift, ...]:
+        staffed = {line.person for line in staffing}
+        lines = block.blocks("rota", "a shift, with the person, and its first and last day (from, until)")
+        shifts = (self._shift(line, begin, end, staffed) for line in lines)
+        return tuple(shift for shift in shifts if shift is not None)
+
+    def _shift(self, block: Block, begin: date | None, end: date | None, staffed: Collection[str]) -> Shift | None:
+        block.only("person", "from", "until")
+        person, starts, ends = self._person(block, "person"), block.day("from"), block.day("until")
+        if person and person not in staffed:
+            block.note("person", f"{person} isn't among this engagement's people. Add them there, or delete the shift.")
+        if starts is None or ends is None or not person:
+            return None
+        if ends < starts:
+            block.note("until", f"this shift ends {ends}, before it begins ({starts}). Correct one of the two.")
+        if (begin is not None and starts < begin) or (end is not None and ends > end):
+            block.note("from", f"the shift from {starts} to {ends} isn't within the engagement. Correct its days.")
+        return Shift(person, starts, ends)
 
     def _account_kinds(self, block: Block) -> dict[str, AccountKind]:
         kinds = block.block("account_kinds", "a system and its kind of account", required=False)
@@ -273,11 +322,28 @@ class _Reader:
             elif person and person == leads["vendor_lead"]:
                 block.note(lead, f"{lead} is the vendor lead too; name somebody of the company instead.")
 
+    def _roles_are_for_the_model(self, staffing: Sequence[Staffing], model: EngagementModel | None) -> None:
+        if model is None:
+            return
+        fit = [r.name for r in self.policy.roles.values() if any(fits(line, model) for line in r.entitlements)]
+        for line in staffing:
+            role = self.policy.roles.get(line.role)
+            if role is not None and role.entitlements and role.name not in fit:
+                self.notes.add(
+                    line.source,
+                    f"role {role.name} ({role.source}) carries nothing in {model} engagements."
+                    f" Choose one that does ({', '.join(sorted(fit)) or 'there is none yet'}), or correct the model.",
+                )
+
     def _accounts_are_admitted(
-        self, block: Block, staffing: Sequence[Staffing], kinds: Mapping[str, AccountKind]
+        self,
+        block: Block,
+        staffing: Sequence[Staffing],
+        kinds: Mapping[str, AccountKind],
+        model: EngagementModel | None,
     ) -> None:
         for name in sorted({line.role for line in staffing} & self.policy.roles.keys()):
-            for line in self.policy.roles[name].entitlements:
+            for line in (line for line in self.policy.roles[name].entitlements if model is None or fits(line, model)):
                 system, spec = line.resource.system, self.policy.resources[line.resource]
                 kind = kinds.get(system, AccountKind.MEMBER)
                 if kind not in spec.admits:

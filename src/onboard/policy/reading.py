@@ -26,6 +26,9 @@ from onboard.policy.terms import Case, FactSpec, Holds, Host, Playbook, Resource
 
 #: The day on which a policy test plays unless it names another: only its distance to the dates it gives matters.
 DEFAULT_DAY = date(2026, 1, 1)
+_PERSON = ("role", "phase", "facts", "milestones", "started", "proof", "location", "on_call")
+_WORK = ("model", "classification", "locations", "dpa")
+_GIVEN = (*_PERSON, *_WORK, "on")
 
 
 def _resource(item: Item, notes: Notes) -> Resource | None:
@@ -62,7 +65,7 @@ def resources(file: Block) -> dict[Resource, ResourceSpec]:
 def _spec(item: Item, parent: Block) -> ResourceSpec | None:
     resource = _resource(item, parent.notes)
     block = parent.block(item.text, f"resource {item.text}")
-    block.only("owner", "classification", "tags", "admits", "exclusive", "levels", "reaches")
+    block.only("owner", "classification", "tags", "admits", "exclusive", "levels", "reaches", "duties")
     owner, classification = block.slug("owner"), block.choice("classification", Classification)
     admits = [chosen(kind, AccountKind, "admits", block.notes) for kind in block.items("admits")]
     if "admits" in block and not admits:
@@ -79,7 +82,13 @@ def _spec(item: Item, parent: Block) -> ResourceSpec | None:
         exclusive=block.flag("exclusive"),
         levels=_texts(block.items("levels")),
         reaches=_texts(block.items("reaches")),
+        duties=MappingProxyType(_duties(block)),
     )
+
+
+def _duties(parent: Block) -> dict[str, tuple[str, ...]]:
+    block = parent.block("duties", "a level and what it lets somebody do, like push: [write-code]", required=False)
+    return {level.text: _texts(block.items(level.text, required=True)) for level in block}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +114,14 @@ class Reader:
             notes.add(item.source, f"{item.text} is {sort} by {spec.source}; it belongs under {place}.")
 
     def role(self, file: Block) -> Role:
-        """roles/NAME.yaml. The role's own `needs` and `because` hold for every line, beside what the line says."""
-        file.only("role", "title", "because", "needs", "playbook", "max_days", "grants")
+        """roles/NAME.yaml. The role's own `needs`, `because` and `models` hold for every line, beside what it says."""
+        file.only("role", "title", "because", "needs", "models", "playbook", "max_days", "grants")
         name, because = file.slug("role"), file.text("because")
         needs = self._known(file.items("needs"), file.notes, milestone=False)
+        models = _models(file)
         grants = file.block("grants", "the phases, each with its grants")
         lines = (
-            self._entitlement(line, chosen(item, Phase, "phase", file.notes), needs, because)
+            self._entitlement(line, chosen(item, Phase, "phase", file.notes), needs, models, because)
             for item in grants
             for line in grants.blocks(item.text, f"a grant of {name or 'the role'}")
         )
@@ -127,9 +137,14 @@ class Reader:
         )
 
     def _entitlement(
-        self, block: Block, phase: Phase | None, needs: tuple[str, ...], because: str
+        self,
+        block: Block,
+        phase: Phase | None,
+        needs: tuple[str, ...],
+        models: frozenset[EngagementModel],
+        because: str,
     ) -> Entitlement | None:
-        block.only("resource", "level", "after", "needs", "because")
+        block.only("resource", "level", "after", "needs", "models", "while", "because")
         name, level = block.text("resource"), block.text("level")
         resource = _resource(Item(name, block.at("resource")), block.notes) if name else None
         own = self._known(block.items("needs"), block.notes, milestone=False)
@@ -137,11 +152,22 @@ class Reader:
         if after:
             self._known([Item(after, block.at("after"))], block.notes, milestone=True)
         reason = block.text("because", required=False) or because
+        within, on_call = _models(block) or models, _while_on_call(block)
+        if models and not within <= models:
+            block.note("models", f"the role is for {', '.join(sorted(models))} only; name no others here.")
         if resource is None:
             return None
         all_needs = tuple(dict.fromkeys((*needs, *own)))
         return Entitlement(
-            resource, level, phase or Phase.FULL_OPERATION, block.source, all_needs, after or None, reason
+            resource,
+            level,
+            phase or Phase.FULL_OPERATION,
+            block.source,
+            all_needs,
+            after or None,
+            reason,
+            within,
+            on_call,
         )
 
     def playbook(self, file: Block) -> Playbook:
@@ -178,7 +204,7 @@ class Reader:
     def _case(self, block: Block) -> Case | None:
         name, refused = _case_name(block), _texts(block.items("refused"))
         given = block.block("given", "what the test is given")
-        given.only("role", "phase", "facts", "milestones", "model", "classification", "on", "proof", "started")
+        given.only(*_GIVEN)
         role, phase = given.text("role"), given.choice("phase", Phase)
         model = given.choice("model", EngagementModel) if "model" in given else EngagementModel.STAFF_AUGMENTATION
         classification = (
@@ -193,6 +219,8 @@ class Reader:
         return Case(
             name, role, phase, model, classification, on or DEFAULT_DAY, expect, refused,
             block.source, MappingProxyType(facts), milestones, suppose, proof, started,
+            dpa=given.flag("dpa") if "dpa" in given else True, location=given.text("location", required=False) or None,
+            locations=_texts(given.items("locations")), on_call=given.flag("on_call"),
         )  # fmt: skip
 
     def _held(self, given: Block) -> dict[str, date | None]:
@@ -201,6 +229,20 @@ class Reader:
             return dict.fromkeys(self._known(given.items("facts"), given.notes, milestone=False))
         block = given.block("facts", "the facts")
         return {name: block.day(name) for name in self._known(block, given.notes, milestone=False)}
+
+
+def _models(block: Block) -> frozenset[EngagementModel]:
+    found = [chosen(item, EngagementModel, "models", block.notes) for item in block.items("models")]
+    if "models" in block and not found:
+        block.note("models", "models names none, so nobody would hold it. Name one, or delete the setting.")
+    return frozenset(model for model in found if model is not None)
+
+
+def _while_on_call(block: Block) -> bool:
+    text = block.text("while", required=False)
+    if text and text != "on-call":
+        block.note("while", f"'while' is {text!r}; it can be on-call: during the person's shifts on the rota.")
+    return text == "on-call"
 
 
 def spared(file: Block) -> tuple[Spared, ...]:
@@ -247,13 +289,27 @@ def _once(notes: Notes, entries: Iterable[Session | Task | None]) -> None:
                 )
 
 
+def _end(text: str, source: Source, key: str, notes: Notes) -> date | None:
+    if not text:
+        return None
+    if key != "suppose":
+        notes.add(source, f"until {text} can only be supposed: what is expected has the end that policy gives it.")
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        notes.add(source, f"{text!r} is no day; write one like 2027-03-31.")
+        return None
+
+
 def _holdings(block: Block, key: str) -> tuple[Holds, ...]:
     found = []
     for item in block.items(key):
         name, _, level = item.text.partition(" ")
+        level, _, end = level.partition(" until ")
         resource = _resource(Item(name, item.source), block.notes)
         if resource is not None and not level.strip():
             block.notes.add(item.source, f"{item.text!r} names no level; write it after a space: {item.text} LEVEL.")
         elif resource is not None:
-            found.append(Holds(resource, level.strip(), item.source))
+            found.append(Holds(resource, level.strip(), item.source, _end(end, item.source, key, block.notes)))
     return tuple(found)

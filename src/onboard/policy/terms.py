@@ -17,7 +17,8 @@ class ResourceSpec:
 
     `exclusive` says that nobody but those whom the policies name may hold it. `levels` are the levels of a resource
     whose scale is open (the roles of a Jira project), empty elsewhere. `reaches` are the paths, as Vault's policies
-    write them, that a Vault group's policies may open; empty where that isn't said.
+    write them, that a Vault group's policies may open; empty where that isn't said. `duties` says what a level lets
+    somebody do (deploy, approve-change), for rules about what nobody may do together.
     """
 
     resource: Resource
@@ -29,6 +30,12 @@ class ResourceSpec:
     exclusive: bool = False
     levels: tuple[str, ...] = ()
     reaches: tuple[str, ...] = ()
+    duties: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def fits(line: Entitlement, model: EngagementModel) -> bool:
+    """Whether a role's line is carried in engagements of that model."""
+    return not line.models or model in line.models
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +122,12 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A line of a policy test: `github:repo:acme/docs pull`."""
+    """A line of a policy test: `github:repo:acme/docs pull`; supposed, it may last `until` a day."""
 
     resource: Resource
     level: str
     source: Source
+    until: date | None = None
 
     def __str__(self) -> str:
         return f"{self.resource} {self.level}"
@@ -131,7 +139,8 @@ class Case:
 
     `facts` gives each prerequisite's last day, None for without end. `suppose` adds grants as if the role had them, to
     test a guardrail. `proof` is how the person's accounts were shown to be theirs; `started` when they began, None for
-    on the test's day.
+    on the test's day. `dpa`: the vendor has a data-processing agreement. `locations` are the engagement's, `location`
+    is the person's; `on_call`: they have a shift on the test's day.
     """
 
     name: str
@@ -148,6 +157,10 @@ class Case:
     suppose: tuple[Holds, ...] = ()
     proof: Proof = Proof.WORK_EMAIL
     started: date | None = None
+    dpa: bool = True
+    location: str | None = None
+    locations: tuple[str, ...] = ()
+    on_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
