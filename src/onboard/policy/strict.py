@@ -15,17 +15,22 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeGuard, TypeVar
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
 from onboard.errors import BadInput, Problem
 from onboard.model import SLUG, Source
+from onboard.policy.nodes import (
+    TAG,
+    MappingNode,
+    MarkedYAMLError,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    YAMLError,
+    composed,
+)
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TAG = "tag:yaml.org,2002:"
 _NAMES = {"str": "text", "int": "a number", "float": "a number", "bool": "true or false", "timestamp": "a date"}
 
 
@@ -62,12 +67,12 @@ def _found(node: Node) -> str:
         return "a mapping"
     if isinstance(node, SequenceNode):
         return "a list"
-    kind = str(node.tag).removeprefix(_TAG)
+    kind = str(node.tag).removeprefix(TAG)
     return "nothing" if kind == "null" else f"{_NAMES.get(kind, kind)} ({node.value!r})"
 
 
 def _is(node: Node, kind: str) -> TypeGuard[ScalarNode]:
-    return isinstance(node, ScalarNode) and str(node.tag) == _TAG + kind
+    return isinstance(node, ScalarNode) and str(node.tag) == TAG + kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +253,7 @@ def block(node: Node, what: str, file: str, notes: Notes, source: Source | None 
 def read(text: str, file: str, what: str, notes: Notes) -> Block | None:
     """The mapping that a YAML file holds; None, noted, for a file that is empty or no YAML."""
     try:
-        node = YAML(typ="rt").compose(text)
+        node = composed(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark is not None else 1
