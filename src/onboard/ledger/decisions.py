@@ -21,7 +21,8 @@ SHORTEST = 4
 class Proposal:
     """What was proposed for one person. `terms` is all that the digest stands for, as it was recorded.
 
-    `settled` is "applied", "refused", "withdrawn" or "expired" where that came after the (last) proposal of this digest.
+    `settled` is "applied", "refused" or "withdrawn" where that came after the (last) proposal of this digest. That
+    approvals expired leaves the proposal open.
     """
 
     entry: int
@@ -173,7 +174,9 @@ class Decisions:
         return last.at if last and not self.unspent(digest) else None
 
     def _settled(self, proposal: Proposal) -> Proposal:
-        later = [s for s in self.settlements.get(proposal.digest, ()) if s.entry > proposal.entry]
+        later = [
+            s for s in self.settlements.get(proposal.digest, ()) if s.entry > proposal.entry and s.how != "expired"
+        ]
         return replace(proposal, settled=later[-1].how) if later else proposal
 
 
