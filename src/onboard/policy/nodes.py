@@ -1,7 +1,8 @@
 """YAML 1.2 as a tree of nodes with their lines, by libyaml where PyYAML was built with it: some 20 times faster.
 
-PyYAML reads YAML 1.1 by itself, in which `no` is false and `12:30` a number. Here a plain scalar is what YAML 1.2's core
-schema says (https://yaml.org/spec/1.2.2/#103-core-schema), plus days, which policies are full of. There are no merge keys.
+PyYAML by itself reads YAML 1.1, in which `no` is false and `12:30` a number. Here a plain scalar is what YAML 1.2's
+core schema says (https://yaml.org/spec/1.2.2/#103-core-schema), plus days, which policies are full of. Nothing is
+merged.
 """
 
 from __future__ import annotations
