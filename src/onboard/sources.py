@@ -16,20 +16,17 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
 
 from onboard.errors import BadInput, Problem
+from onboard.sections import VAULT_REFERENCE, Listen, Notices, Secret
 from onboard.settings import (
     BY_KIND,
     FILE,
     PREFIX,
-    VAULT_REFERENCE,
     Approvals,
     Checkpoints,
     LedgerSettings,
     Limits,
-    Listen,
     MailSettings,
-    Notices,
     Retention,
-    Secret,
     Settings,
     Tasks,
     anchored,

@@ -19,8 +19,8 @@ from onboard.connectors.pacing import UNPACED, Limit, Pace
 from onboard.connectors.unavailable import UnavailableReader, UnavailableWriter
 from onboard.errors import BadInput, OnboardError, Problem, Refused, SystemFailed, SystemRefused
 from onboard.model import Kind
+from onboard.sections import VAULT_REFERENCE
 from onboard.settings import (
-    VAULT_REFERENCE,
     GitHubSettings,
     JiraSettings,
     Purpose,

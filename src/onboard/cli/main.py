@@ -22,6 +22,7 @@ from onboard.cli import (
     init,
     ledger,
     lifecycle,
+    listening,
     output,
     person,
     plans,
@@ -86,6 +87,7 @@ app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(listening.app)
 app.add_typer(export.app, name="export")
 app.command("demo")(demo.demo)
 app.command("sandbox")(sandbox.sandbox)

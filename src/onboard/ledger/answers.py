@@ -10,13 +10,16 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import select
 
-from onboard.ledger.database import Database
+from onboard.ledger.entries import Record
 from onboard.ledger.sealed import remove, seal, unseal
 from onboard.ledger.tables import person_data
+
+if TYPE_CHECKING:
+    from onboard.ledger.store import Ledger
 
 #: How long an answer that was dealt with is remembered, so that it isn't taken again. Every way in refuses older ones.
 KEPT = timedelta(days=1)
@@ -48,6 +51,16 @@ class Answer:
     tries: int = 0
 
 
+def notified(digest: str, person: str, system: str) -> Record:
+    """This person was told on that system that the digest needs their word."""
+    return Record("notified", {"digest": digest, "system": system}, person)
+
+
+def turned_away(digest: str, system: str, decision: str, why: str) -> Record:
+    """An answer to this digest that came in from a system and didn't count; `why` is a word or two, without names."""
+    return Record("turned_away", {"digest": digest, "system": system, "decision": decision, "why": why})
+
+
 def key_of(*parts: str) -> str:
     """The key by which an answer is known again, from what its vendor gives it as a name."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
@@ -56,8 +69,8 @@ def key_of(*parts: str) -> str:
 class Answers:
     """Those on record. Safe from several threads and processes; raises SystemFailed where the database fails."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, ledger: Ledger) -> None:
+        self._database = ledger.database
 
     def take(self, answer: Answer) -> bool:
         """Keep an answer; False where one with its key is kept already. On disk when this returns.

@@ -17,8 +17,9 @@ from onboard.wiring import Services
 
 VAULT_LOGIN = "vault login"
 SLACK_INTERACTION = "slack interaction"
+JIRA_WEBHOOK = "jira webhook"
 #: Ways by which an actor is shown to be the person they are. Whoever came otherwise decides nothing.
-AUTHENTICATED = frozenset({VAULT_LOGIN, SLACK_INTERACTION})
+AUTHENTICATED = frozenset({VAULT_LOGIN, SLACK_INTERACTION, JIRA_WEBHOOK})
 
 
 def authenticate(services: Services, token: SecretStr | None) -> Actor:

@@ -1,0 +1,1 @@
+"""The inbound door: what approvers answer in Slack and Jira."""

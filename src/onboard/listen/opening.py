@@ -1,0 +1,63 @@
+"""From settings to a listener: secrets opened, ledger open, worker ready."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from onboard import wiring
+from onboard.connectors.slack_replies import reply
+from onboard.errors import BadInput, OnboardError, Problem
+from onboard.listen.app import Door, create
+from onboard.listen.worker import Worker
+from onboard.settings import Settings, SlackSettings, variable
+from onboard.wiring import Clock, Purse, Say
+
+log = logging.getLogger("onboard.listen")
+
+
+@contextmanager
+def opened(settings: Settings, clock: Clock, say: Say) -> Iterator[FastAPI]:
+    """The application, its ledger open as long as this lasts. Raises BadInput with all that the settings lack."""
+    require(settings)
+    purse, listen = Purse(settings, clock, "reading"), settings.listen
+    secret = purse.open(listen.slack_signing_secret) if listen.slack_signing_secret else None
+    ledger = wiring.open_ledger(settings, clock)
+    try:
+        worker = Worker(ledger, lambda: wiring.build(settings, clock, say), partial(_tell, settings, clock))
+        yield create(Door(settings, ledger, worker, clock, secret))
+    finally:
+        ledger.close()
+
+
+def require(settings: Settings) -> None:
+    """Raises BadInput where nothing could come in, or what comes in could not be told from a stranger's."""
+    problems = list(_problems(settings))
+    if problems:
+        raise BadInput(Problem("", 0, problem) for problem in problems)
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    notices, listen = settings.notices, settings.listen
+    if not notices.slack:
+        yield 'Nobody is asked, so nothing can be answered: set notices.slack = "slack" (a system\'s name).'
+    elif not isinstance(settings.systems.get(notices.slack), SlackSettings):
+        yield f"notices.slack names {notices.slack!r}, which is no Slack that is configured."
+    elif listen.slack_signing_secret is None:
+        ways = f"{variable('listen', 'slack_signing_secret')} (or the same with _FILE)"
+        yield f"Slack's answers can't be told from a stranger's: set {ways} to the signing secret of the Slack app."
+
+
+def _tell(settings: Settings, clock: Clock, url: str, text: str) -> None:
+    """Tell whoever answered what came of it. What can't be delivered is on record all the same."""
+    slack = settings.systems[settings.notices.slack]
+    if not isinstance(slack, SlackSettings):
+        return
+    try:
+        reply(settings.notices.slack, slack.base_url, url, text, clock)
+    except OnboardError as failure:
+        log.warning("whoever answered could not be told: %s", failure)
