@@ -29,7 +29,7 @@ _HARMLESS = frozenset({"identify", "team:read", "users.profile:read", "emoji:rea
 _MORE_ROUTES = frozenset({"conversations.connect:manage", "admin.users:read"})
 _SESSIONS = frozenset({"admin.users:read"})
 _INVITES = frozenset({"conversations.connect:write"})
-_TALKS = frozenset({"chat:write", "im:write", "users:read.email"})
+_TALKS = frozenset({"chat:write", "im:write", "im:history", "users:read.email"})
 
 
 def reader_health(slack: Slack, admin: Slack | None = None) -> Health:

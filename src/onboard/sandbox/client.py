@@ -118,6 +118,15 @@ class SandboxClient:
         """What was sent by mail, the oldest first: from, to, subject, text, at."""
         return list(self._control("GET", "mail", params={"to": to} if to else None)["mail"])
 
+    def messages(self, person: str) -> list[dict[str, Any]]:
+        """What the person reads in Slack from our bot, oldest first: ts, text, blocks, buttons."""
+        return list(self._control("GET", f"people/{person}/messages")["messages"])
+
+    def press(self, person: str, action: str, listener: str, message: str | None = None) -> int:
+        """Press a button of the newest message that has it, or of one; the status that the listener answers."""
+        body = {"action": action, "listener": listener} | ({"message": message} if message else {})
+        return int(self._control("POST", f"people/{person}/press", body)["status"])
+
     def fault(self, system: str, kind: str, **details: Any) -> int:
         """Order a fault: method, path (a regex), times, skip, ms, retry_after. Its id."""
         return int(self._control("POST", "faults", {"system": system, "kind": kind, **details})["id"])

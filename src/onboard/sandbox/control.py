@@ -15,6 +15,7 @@ from starlette.routing import Route
 from onboard.errors import BadInput, SystemFailed
 from onboard.sandbox.core import SYSTEMS, VAULT
 from onboard.sandbox.faults import Fault
+from onboard.sandbox.outbound import Outbound
 from onboard.sandbox.world import build_world
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Control:
                 Route(f"{at}/reset", self._reset, methods=["POST"]),
                 Route(f"{at}/snapshot", self._snapshot, methods=["POST"]),
                 Route(f"{at}/restore", self._restore, methods=["POST"]),
+                *Outbound(sandbox, self._person).routes(at),
             ],
             exception_handlers={BadInput: _refused, ValidationError: _refused, SystemFailed: _failed},
         )

@@ -34,6 +34,7 @@ def ready_line(
         "vault": {"addr": urls[VAULT]} | _pair(credentials, VAULT) | {"root_token": root_token},
     }
     systems["mail"] = {"host": mail[0], "port": mail[1], "sender": SENDER, "tls": "none"}
+    systems["listen"] = {"slack_signing_secret": credentials.secret("slack-signing")}
     people = {id_: _person(credentials, id_, who) for id_, who in world.people.items()}
     return {"ready": True, "control": urls["control"], **systems, "people": people, "env": _env(systems)}
 
@@ -67,10 +68,10 @@ def _person(credentials: Credentials, id_: str, who: Person) -> Json:
 
 
 def _env(systems: Mapping[str, Json]) -> dict[str, str]:
-    """The settings of the default four systems, Jira being the Cloud one, and of mail; root's token is nobody's."""
+    """The settings of the default four systems (Jira: the Cloud one), mail and listener; root's token is nobody's."""
     return {
         f"ONBOARD_{system}__{name}".upper(): str(value)
-        for system in ("github", "jira", "slack", "vault", "mail")
+        for system in ("github", "jira", "slack", "vault", "mail", "listen")
         for name, value in systems[system].items()
         if name != "root_token"
     } | {"ONBOARD_GITHUB__PROTECTED": BOT}

@@ -16,13 +16,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from onboard.errors import BadInput
-from onboard.sandbox import scim, slack_channels, slack_connect, slack_people
+from onboard.sandbox import scim, slack_channels, slack_connect, slack_messages, slack_people, slack_press
 from onboard.sandbox.core import SLACK, Clock, Credentials, Held, Principal, token_of
 from onboard.sandbox.slack_calls import Call, Caller, SlackError
-from onboard.sandbox.slack_state import BOT_USER, OWNER_USER, SlackState, User, person_with
+from onboard.sandbox.slack_state import BOT_USER, OWNER_USER, Message, SlackState, User, person_with
 from onboard.sandbox.world import World
 
-METHODS = slack_people.METHODS | slack_channels.METHODS | slack_connect.METHODS
+METHODS = slack_people.METHODS | slack_channels.METHODS | slack_connect.METHODS | slack_messages.METHODS
 
 _READ_SCOPES = frozenset(
     {"team:read", "users:read", "users:read.email", "channels:read", "groups:read", "usergroups:read"}
@@ -33,6 +33,8 @@ _WRITE_SCOPES = frozenset(
         "groups:write",
         "usergroups:write",
         "chat:write",
+        "im:write",
+        "im:history",
         "conversations.connect:write",
         "conversations.connect:manage",
     }
@@ -65,6 +67,7 @@ class SlackSimulator:
                 Route(scim_users, self._scim, methods=["GET"]),
                 Route(f"{scim_users}/{{user}}", self._scim, methods=["GET", "PATCH", "DELETE"]),
                 Route("/scim/v1/Groups", self._scim, methods=["GET"]),
+                Route("/actions/{token}/{user}/{channel}", self._reply, methods=["POST"]),
             ]
         )
 
@@ -115,7 +118,7 @@ class SlackSimulator:
                     yield self._held(user, f"channel:{state.channels[channel_id].name}", pending)
 
     def is_write(self, method: str, path: str) -> bool:
-        """SCIM by HTTP method, the Web API by the method's name."""
+        """SCIM by HTTP method, the Web API by the method's name. A reply to a button changes nothing that counts."""
         if path.startswith("/scim/"):
             return method not in ("GET", "HEAD", "OPTIONS")
         known = METHODS.get(path.removeprefix("/api/"))
@@ -135,6 +138,36 @@ class SlackSimulator:
         user = self._state.of_person(person)
         if user and not user.deleted:
             self._state.deactivate(user, self._clock.now())
+
+    def messages(self, person: str) -> list[dict[str, Any]]:
+        """What the person sees in the conversation with our bot, oldest first. Raises BadInput as `press`."""
+        return slack_press.seen(self._state, self._account(person))
+
+    def press(self, person: str, action: str, message: str | None, base_url: str) -> dict[str, Any]:
+        """What Slack would send when that person presses a button: in that message, or the newest that has it.
+
+        Raises BadInput where they have no account, or there is no such button.
+        """
+        token = self._credentials.secret("slack-actions")
+        return slack_press.pressed(self._state, self._account(person), action, message, f"{base_url}/actions/{token}")
+
+    def _account(self, person: str) -> User:
+        user = self._state.of_person(person)
+        if user is None:
+            raise BadInput.one(f"{person!r} has no account on slack. See who has one in GET /_sandbox/state.")
+        return user
+
+    async def _reply(self, request: Request) -> Response:
+        """A response_url: what is posted there, one user alone sees, in the conversation where they pressed."""
+        where, body = request.path_params, _json(await request.body())
+        known = where["token"] == self._credentials.secret("slack-actions") and where["user"] in self._state.users
+        if not known or not isinstance(body, dict) or not body.get("text"):
+            return JSONResponse({"ok": False, "error": "invalid_request"}, 404)
+        call = Call(self._state, Caller(self._state.users[BOT_USER], frozenset()), body, self._clock.now())
+        stamp = slack_messages.timestamp(call)
+        told = Message(channel=where["channel"], ts=stamp, user=BOT_USER, text=str(body["text"]), seen_by=where["user"])
+        self._state.messages.append(told)
+        return JSONResponse({"ok": True})
 
     def _current(self, now: datetime) -> SlackState:
         self._state.deactivate_expired(now)

@@ -1,9 +1,6 @@
-"""The simulated Slack's channels and messages."""
+"""The simulated Slack's channels."""
 
 from __future__ import annotations
-
-from datetime import timedelta
-from typing import Any
 
 from onboard.sandbox.slack_calls import (
     Answer,
@@ -16,7 +13,7 @@ from onboard.sandbox.slack_calls import (
     paged,
     visible,
 )
-from onboard.sandbox.slack_state import BOT_ID, TEAM, Channel, Message, User
+from onboard.sandbox.slack_state import Channel, User
 
 MOST_INVITED_AT_ONCE = 100
 
@@ -84,29 +81,6 @@ def kick(call: Call) -> Answer:
     return {"errors": {}}
 
 
-def post_message(call: Call) -> Answer:
-    """chat.postMessage to a channel (id or name) that the caller is in, or to a person's id as a direct message."""
-    if not (call.text("text") or call.args.get("blocks") or call.args.get("attachments")):
-        raise SlackError("no_text")
-    target = _target(call)
-    extra = {name: call.args[name] for name in ("blocks", "attachments", "thread_ts") if call.args.get(name)}
-    author, stamp = call.caller.user.id, _timestamp(call)
-    call.state.messages.append(Message(channel=target, ts=stamp, user=author, text=call.text("text"), **extra))
-    bot = {"bot_id": BOT_ID} if call.caller.bot else {}
-    message = {"type": "message", "user": author, "team": TEAM, "text": call.text("text"), "ts": stamp, **bot, **extra}
-    return {"channel": target, "ts": stamp, "message": message}
-
-
-def history(call: Call) -> Answer:
-    """conversations.history: the newest messages of a channel first."""
-    channel = find_channel(call)
-    said = [message for message in call.state.messages if message.channel == channel.id]
-    newest = {f"{number:09}": message for number, message in enumerate(reversed(said))}
-    cut, more = paged(call, newest, default=100)
-    messages = [{"type": "message", "team": TEAM, **message.model_dump(exclude={"channel"})} for message in cut]
-    return {"messages": messages, "has_more": bool(more["response_metadata"]["next_cursor"]), "pin_count": 0, **more}
-
-
 def _wanted(call: Call, channel: Channel) -> bool:
     types = call.items("types") or ["public_channel"]
     kind = "private_channel" if channel.private else "public_channel"
@@ -143,33 +117,6 @@ def _only_one(call: Call, user: User) -> bool:
     return user.kind == "single-channel-guest" and bool(call.state.channels_of(user))
 
 
-def _target(call: Call) -> str:
-    """Where a message goes: a channel's id, or the direct channel with a person. Raises SlackError."""
-    named = call.text("channel").removeprefix("#")
-    if user := call.state.users.get(named):
-        if user.deleted:
-            raise SlackError("channel_not_found")
-        return f"D{user.id[1:]}"
-    channels: Any = (c for c in call.state.channels.values() if named in (c.id, c.name))
-    channel = next(iter(visible(call, channels)), None)
-    if channel is None:
-        raise SlackError("channel_not_found")
-    if channel.archived:
-        raise SlackError("is_archived")
-    if call.caller.user.id not in channel.members:
-        raise SlackError("not_in_channel")
-    return channel.id
-
-
-def _timestamp(call: Call) -> str:
-    """The message's id: the time in microseconds, later than every message before it."""
-    latest = max((message.ts for message in call.state.messages), default="")
-    moment = call.now
-    while f"{moment.timestamp():.6f}" <= latest:
-        moment += timedelta(microseconds=1)
-    return f"{moment.timestamp():.6f}"
-
-
 _READ = ("channels:read", "groups:read")
 _WRITE = ("channels:manage", "groups:write", "channels:write")
 METHODS = {
@@ -178,7 +125,5 @@ METHODS = {
     "conversations.members": Method(channel_members, _READ),
     "conversations.invite": Method(invite, _WRITE, writes=True),
     "conversations.kick": Method(kick, _WRITE, writes=True),
-    "conversations.history": Method(history, ("channels:history", "groups:history")),
     "users.conversations": Method(own_channels, _READ),
-    "chat.postMessage": Method(post_message, ("chat:write",), writes=True),
 }

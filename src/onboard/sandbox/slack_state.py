@@ -100,7 +100,7 @@ class ConnectInvite(BaseModel):
 
 
 class Message(BaseModel):
-    """A posted message; `ts` identifies it within its channel."""
+    """A posted message; `ts` identifies it within its channel. `seen_by` is the one user who sees it, if it is one."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -108,6 +108,7 @@ class Message(BaseModel):
     ts: str
     user: str
     text: str
+    seen_by: str = ""
 
 
 class SlackState(BaseModel):

@@ -1,0 +1,87 @@
+"""What the simulated vendors send by themselves: a press of a button, a webhook; to one listener on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import requests
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from onboard.errors import BadInput, SystemFailed
+from onboard.sandbox import slack_press
+from onboard.sandbox.core import SLACK
+from onboard.sandbox.slack import SlackSimulator
+
+if TYPE_CHECKING:
+    from onboard.sandbox.server import Sandbox
+
+#: Where `onboard listen` listens unless it is told otherwise.
+LISTENER = "http://127.0.0.1:8470"
+#: Seconds in which Slack wants an answer.
+PATIENCE = 3.0
+
+
+class _Press(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    action: str
+    message: str | None = None
+    listener: str = LISTENER
+
+
+class Outbound:
+    """The routes of the control API by which somebody presses a button. Wrong input raises BadInput."""
+
+    def __init__(self, sandbox: Sandbox, person: Callable[[Request], str]) -> None:
+        self._sandbox = sandbox
+        self._person = person
+
+    def routes(self, at: str) -> list[Route]:
+        """Below the address of the control API."""
+        return [
+            Route(f"{at}/people/{{person}}/messages", self._messages),
+            Route(f"{at}/people/{{person}}/press", self._press, methods=["POST"]),
+        ]
+
+    async def _messages(self, request: Request) -> Response:
+        """What this person reads in Slack from our bot."""
+        return JSONResponse({"messages": self._slack.messages(self._person(request))})
+
+    async def _press(self, request: Request) -> Response:
+        """Press a button in Slack; answers the status that the listener gave."""
+        person, body = self._person(request), _Press.model_validate_json(await request.body() or b"{}")
+        payload = self._slack.press(person, body.action, body.message, self._sandbox.url(SLACK))
+        secret = self._sandbox.credentials.secret("slack-signing")
+        sent, headers = slack_press.signed(payload, secret, self._sandbox.clock.now())
+        return JSONResponse({"status": await deliver(f"{body.listener}/slack/interactions", sent, headers)})
+
+    @property
+    def _slack(self) -> SlackSimulator:
+        return cast(SlackSimulator, self._sandbox.simulators[SLACK])
+
+
+async def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """Send a request to a listener; the status it answers.
+
+    Raises BadInput for one that isn't on this machine, SystemFailed where none answers in time.
+    """
+    if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise BadInput.one(f"{url} isn't on this machine; the sandbox sends nothing anywhere else.")
+    return await asyncio.to_thread(_post, url, body, headers)
+
+
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            return session.post(
+                url, data=body, headers=dict(headers), timeout=PATIENCE, allow_redirects=False
+            ).status_code
+        except requests.RequestException:
+            raise SystemFailed("listener", f"nobody answers at {url}. Start it: onboard listen") from None
