@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -147,23 +148,31 @@ def budgets(
 
 def open_ledger(settings: Settings, clock: Clock) -> Ledger:
     """The ledger that the settings name. Raises BadInput where none is there, SystemFailed where it doesn't answer."""
+    from onboard.keyrings import keyring
     from onboard.ledger import Ledger
 
-    return Ledger.open(settings.ledger_url.get_secret_value(), clock)
+    return Ledger.open(settings.ledger_url.get_secret_value(), clock, keyring(settings, clock))
 
 
 def begin_ledger(settings: Settings, clock: Clock) -> Ledger:
     """The same, a new one begun where there is none."""
+    from onboard.keyrings import keyring
     from onboard.ledger import Ledger
 
-    return Ledger.begin(settings.ledger_url.get_secret_value(), clock)
+    return Ledger.begin(settings.ledger_url.get_secret_value(), clock, keyring(settings, clock))
 
 
-def upgrade_ledger(settings: Settings) -> tuple[str, str]:
-    """Bring an older ledger up to date; returns its shape before, and where it is. Raises as `open_ledger`."""
+def upgrade_ledger(settings: Settings, clock: Clock) -> tuple[str, str]:
+    """Bring an older ledger up to date, and people's keys into the keyring; returns its shape before, and where it is.
+
+    Raises as `open_ledger`, and SystemFailed where the keyring can't be used.
+    """
     from onboard.ledger.database import Database
 
-    return Database.upgraded(settings.ledger_url.get_secret_value())
+    shape = Database.upgraded(settings.ledger_url.get_secret_value())
+    with closing(open_ledger(settings, clock)) as ledger:
+        ledger.keys.ready()
+    return shape
 
 
 def load_policy(settings: Settings) -> Policy:

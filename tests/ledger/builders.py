@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import make_url
 
 from onboard.ledger import ChangeRecord, Entry, Head, Record, Register, Result, records
 from onboard.ledger.entries import GENESIS, Json, seal
+from onboard.ledger.keyring import FileKeyring
+from onboard.ledger.store import keyring_beside
 from onboard.model import (
     OPERATOR,
     Actor,
@@ -27,6 +32,16 @@ ACCOUNT = "a-" + "1" * 32
 REPO = Resource("github", "repo", "acme/payments-api")
 PROJECT = Resource("jira", "project", "PAY")
 SPONSOR = Actor(ADA, "vault login")
+
+
+def keyring_of(url: str) -> FileKeyring:
+    """The keyring of a ledger: the file beside it, or in the folder of the server that it is on."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        beside = keyring_beside(url)
+        assert isinstance(beside, FileKeyring)
+        return beside
+    return FileKeyring(Path(str(parsed.query["host"])) / f"{parsed.database}-people.keys")
 
 
 def vendor(name: str = "nordwind") -> Vendor:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine
 
 from onboard.ledger import Ledger
-from tests.ledger.builders import START
+from tests.ledger.builders import START, keyring_of
 from tests.postgres import Postgres
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -78,7 +78,7 @@ def raw(url: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def ledger(url: str, clock: Clock) -> Iterator[Ledger]:
-    opened = Ledger.begin(url, clock)
+    opened = Ledger.begin(url, clock, keyring_of(url))
     yield opened
     opened.close()
 

@@ -22,7 +22,7 @@ SOON = START + timedelta(hours=1)
 @pytest.fixture
 def codes(ledger: Ledger) -> Codes:
     ledger.people.add(MARTA, Profile("Marta Kowalska", "marta@nordwind.example"))
-    return Codes(ledger.database)
+    return Codes(ledger.database, ledger.keys)
 
 
 def made(codes: Codes) -> str:

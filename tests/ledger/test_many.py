@@ -14,6 +14,7 @@ import pytest
 
 from onboard import wiring
 from onboard.ledger import Ledger, Profile, Result, records
+from onboard.ledger.keyring import FileKeyring
 from onboard.ledger.proofs import verify
 from onboard.lifecycle import approvals
 from onboard.lifecycle.reconciling import reconcile
@@ -59,7 +60,7 @@ def start(sandbox: SandboxClient, tmp_path: Path, url: str) -> Iterator[Callable
         process = subprocess.Popen(
             [sys.executable, str(CROWD), what, url],
             cwd=tmp_path,
-            env=environment(sandbox),
+            env={**environment(sandbox), "ONBOARD_LEDGER__KEYRING_FILE": "people.keys"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -85,14 +86,15 @@ def at_once(start: Start, workers: Sequence[Sequence[str]]) -> list[dict[str, An
 
 
 @pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    opened = Ledger.begin(url, now)
+def ledger(url: str, tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger.begin(url, now, FileKeyring(tmp_path / "people.keys"))
     yield opened
     opened.close()
 
 
 def opened(sandbox: SandboxClient, url: str, folder: Path) -> Iterator[World]:
-    services = wiring.build(Settings.load({**environment(sandbox), "ONBOARD_LEDGER_URL": url}, folder), now, print)
+    env = {**environment(sandbox), "ONBOARD_LEDGER_URL": url, "ONBOARD_LEDGER__KEYRING_FILE": "people.keys"}
+    services = wiring.build(Settings.load(env, folder), now, print)
     made = World(sandbox, services, Clock(), folder)
     made.enter("ada", "piet", "lena", "marta", "viktor")
     yield made

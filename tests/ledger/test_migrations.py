@@ -24,6 +24,7 @@ from onboard.ledger.database import Database
 from onboard.ledger.migrations import REVISIONS
 from onboard.ledger.proofs import verify
 from onboard.ledger.tables import metadata
+from tests.ledger.builders import keyring_of
 from tests.ledger.conftest import Clock, only_postgresql, raw
 
 RELEASED = Path(__file__).with_name("released")
@@ -101,7 +102,7 @@ def _rows(kept: sqlite3.Connection, table: str | None) -> list[dict[str, Any]]:
 def test_a_released_ledger_says_after_its_upgrade_what_it_said_before(released: str, shape: str, clock: Clock) -> None:
     assert Database.upgraded(released)[0] == shape
 
-    ledger = Ledger.open(released, clock)
+    ledger = Ledger.open(released, clock, keyring_of(released))
     then = said_then(shape)
     note, token = then.pop("note"), then.pop("token")
     assert says(ledger) == then
@@ -116,7 +117,7 @@ def test_a_released_ledger_says_after_its_upgrade_what_it_said_before(released: 
 
 def test_what_is_read_from_the_journal_alone_is_there_after_an_upgrade(released: str, clock: Clock) -> None:
     Database.upgraded(released)
-    ledger = Ledger.open(released, clock)
+    ledger = Ledger.open(released, clock, keyring_of(released))
 
     held = {(a.person, a.account, a.resource): a.after for a in ledger.history.held(clock.now.replace(year=2030))}
 

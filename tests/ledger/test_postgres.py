@@ -14,7 +14,7 @@ from onboard.errors import SystemFailed
 from onboard.ledger import Ledger, Profile, postgres, records
 from onboard.ledger.database import Database
 from onboard.model import OPERATOR
-from tests.ledger.builders import ACCOUNT, MARTA, START, change, onboarded
+from tests.ledger.builders import ACCOUNT, MARTA, START, change, keyring_of, onboarded
 from tests.ledger.conftest import Clock, raw
 from tests.ledger.test_history import written
 from tests.postgres import ROLE, Postgres
@@ -38,7 +38,7 @@ def as_worker(url: str, ledger: Ledger, postgres_server: Postgres) -> Iterator[s
 
 
 def test_a_role_with_the_documented_rights_does_all_the_work(as_worker: str, clock: Clock) -> None:
-    worker = Ledger.begin(as_worker, clock)
+    worker = Ledger.begin(as_worker, clock, keyring_of(as_worker))
     story = onboarded()
     story.write(change(None, "push"))
 

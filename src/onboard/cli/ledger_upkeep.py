@@ -31,7 +31,7 @@ def upgrade() -> None:
     from onboard import wiring
     from onboard.ledger.migrations import REVISIONS
 
-    was, place = wiring.upgrade_ledger(context.settings())
+    was, place = wiring.upgrade_ledger(context.settings(), context.clock)
     now = REVISIONS[-1]
     output.say(
         f"The ledger at {place} is up to date ({now})."
@@ -45,11 +45,15 @@ def backup(
     file: Annotated[Path, typer.Argument(help="The file to make; one that exists isn't overwritten.", dir_okay=False)],
 ) -> None:
     """Copy the whole ledger, as it is at this moment, to a new SQLite file, and verify the copy."""
+    from onboard.keyrings import keyring as keyring_of
     from onboard.ledger import backup as backups
 
-    verdict = backups.back_up(context.settings().ledger_url.get_secret_value(), file)
+    settings = context.settings()
+    keyring = keyring_of(settings, context.clock)
+    verdict = backups.back_up(settings.ledger_url.get_secret_value(), keyring, file)
     _told(verdict, f"Wrote {file}")
-    output.say("It holds personal data and the keys to it: whoever is erased later is still in it.")
+    output.say(f"People's keys are not in it; they are in the keyring at {keyring.place}.")
+    output.say("Keep that safe elsewhere, its newest copy only: whoever is erased would live on in an older one.")
 
 
 @app.command("restore")
@@ -57,10 +61,16 @@ def restore(
     file: Annotated[Path, typer.Argument(help="What onboard ledger backup wrote.", exists=True, dir_okay=False)],
 ) -> None:
     """Begin the ledger from a backup, where the settings say it is and none is."""
+    from onboard.keyrings import keyring as keyring_of
     from onboard.ledger import backup as backups
 
-    verdict = backups.restore(file, context.settings().ledger_url.get_secret_value())
-    _told(verdict, f"Restored from {file}")
+    settings = context.settings()
+    keyring = keyring_of(settings, context.clock)
+    restored = backups.restore(file, keyring, settings.ledger_url.get_secret_value())
+    _told(restored.verdict, f"Restored from {file}")
+    if restored.forgotten:
+        people = output.count(restored.forgotten, "person", "people")
+        output.say(f"Not in it any more: {people} whose key the keyring at {keyring.place} doesn't have.")
     output.next_step("onboard ledger verify, against the witness or a head that was noted; then onboard review")
 
 

@@ -1,31 +1,42 @@
 """A ledger copied as a whole, from either kind of database to either kind: backups, restoring, and moving house.
 
 The copy is of one moment, taken while others work on: every table is read in one transaction, and the copy is there as
-a whole or not at all. A backup is a ledger in an SQLite file. It holds the keys of people, so whoever is erased later
-is not erased from it: keep backups no longer than they are of use.
+a whole or not at all. A backup is a ledger in an SQLite file. People's keys are not in it, nor the index that their
+addresses are found by: whoever is erased later is erased from it too, since the keyring has no key for them any more.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from onboard.errors import BadInput
 from onboard.ledger.database import Database
 from onboard.ledger.journal import Journal
-from onboard.ledger.tables import metadata
+from onboard.ledger.keyring import Keyring
+from onboard.ledger.keys import Keys
+from onboard.ledger.prints import reindex
+from onboard.ledger.tables import metadata, person_data, person_index, person_keys
 from onboard.ledger.verify_export import Verdict, verify
 
 #: Rows that are copied at once.
 PAGE = 5000
 
 
-def back_up(url: str, file: Path) -> Verdict:
+class Restored(NamedTuple):
+    """What verifying the copy found, and of how many people in the backup the keyring has no key any more."""
+
+    verdict: Verdict
+    forgotten: int
+
+
+def back_up(url: str, keyring: Keyring, file: Path) -> Verdict:
     """Copy the ledger at a URL to a new file, readable by its owner only; returns what verifying the copy found.
 
     Raises BadInput where the file exists or can't be made, or there is no ledger; SystemFailed where a database fails.
@@ -33,7 +44,8 @@ def back_up(url: str, file: Path) -> Verdict:
     _refuse(file)
     source = Database.open(url)
     try:
-        return _into(source, f"sqlite:///{file.absolute()}")
+        Keys(source, keyring).ready()
+        return _into(source, f"sqlite:///{file.absolute()}", _nothing)
     except BaseException:
         file.unlink(missing_ok=True)
         raise
@@ -41,13 +53,37 @@ def back_up(url: str, file: Path) -> Verdict:
         source.close()
 
 
-def restore(file: Path, url: str) -> Verdict:
-    """Begin the ledger at a URL from a backup, which may be an older onboard's; returns what verifying it found.
+def restore(file: Path, keyring: Keyring, url: str) -> Restored:
+    """Begin the ledger at a URL from a backup, which may be an older onboard's, with the keyring that it belongs to.
 
-    Raises BadInput where there is no such backup, or a ledger at the URL already; SystemFailed where a database fails.
+    Whoever has no key in the keyring isn't in the new ledger. Raises BadInput where there is no such backup, or a
+    ledger at the URL already; SystemFailed where a database fails, or the keyring is lost or another's.
     """
     with _opened(file) as source:
-        return _into(source, url)
+        keys, forgotten = Keys(source, keyring), 0
+        keys.ready()
+
+        def settle(writing: Connection) -> None:
+            nonlocal forgotten
+            forgotten = _settle(writing, keys)
+
+        verdict = _into(source, url, settle)
+        return Restored(verdict, forgotten)
+
+
+def _settle(writing: Connection, keys: Keys) -> int:
+    """Leave out those who have no key any more, and build the index; how many were left out."""
+    people = set(writing.scalars(select(person_keys.c.person)))
+    fernets = keys.fernets(people)
+    for person in people - fernets.keys():
+        for table in (person_data, person_keys):
+            writing.execute(delete(table).where(table.c.person == person))
+    reindex(writing, keys.index(), fernets)
+    return len(people - fernets.keys())
+
+
+def _nothing(_: Connection) -> None:
+    return
 
 
 @contextmanager
@@ -73,13 +109,15 @@ def _refuse(file: Path) -> None:
         raise BadInput.one(f"The folder {file.parent} isn't there.")
 
 
-def _into(source: Database, url: str) -> Verdict:
-    """Copy everything to a place without a ledger, and follow the copy's chain."""
+def _into(source: Database, url: str, settle: Callable[[Connection], None]) -> Verdict:
+    """Copy everything but the index to a place without a ledger, settle it there, and follow the copy's chain."""
 
     def fill(writing: Connection) -> None:
         with source.reading() as reading:
             for table in metadata.sorted_tables:
-                _copy(table, reading, writing)
+                if table is not person_index:
+                    _copy(table, reading, writing)
+        settle(writing)
 
     target = Database.filled(url, fill)
     try:

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from onboard.ledger.database import Database
+from onboard.ledger.keys import Keys
 from onboard.ledger.sealed import remove, seal, unseal
 from onboard.ledger.tables import person_data
 
@@ -71,8 +72,9 @@ def _nothing(_: Connection, _proof: str) -> None:
 class Codes:
     """The open codes, at most one for an account. Safe from several threads and processes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: Keys) -> None:
         self._database = database
+        self._keys = keys
 
     def make(self, claim: Claim, proof: str, now: datetime) -> tuple[str, datetime]:
         """A new code and when it expires; any other for the account is void. This is the only time that it is told.
@@ -90,8 +92,9 @@ class Codes:
             "until": (now + LIFE).isoformat(),
             "wrong": 0,
         }
+        self._keys.ready()
         with self._database.writing() as connection:
-            seal(connection, claim.person, _purpose(claim.account), kept)
+            seal(connection, self._keys, claim.person, _purpose(claim.account), kept)
         return f"{code[:_HALF]}-{code[_HALF:]}", now + LIFE
 
     def void(self, claim: Claim) -> None:
@@ -107,6 +110,7 @@ class Codes:
         Of several who type it at once, one is right. `along` puts on record what a right one shows (its proof), so that
         none is spent without.
         """
+        self._keys.ready()
         with self._database.writing() as connection:
             kept = self._kept(connection, claim)
             if kept is None:
@@ -114,7 +118,7 @@ class Codes:
             verdict = _judge(kept, claim, typed, now)
             if verdict is Verdict.WRONG:
                 kept["wrong"] += 1
-                seal(connection, claim.person, _purpose(claim.account), kept)
+                seal(connection, self._keys, claim.person, _purpose(claim.account), kept)
             else:
                 remove(connection, claim.person, _purpose(claim.account))
             if verdict is Verdict.RIGHT:
@@ -124,7 +128,7 @@ class Codes:
 
     def _kept(self, connection: Connection, claim: Claim) -> dict[str, Any] | None:
         mine = (person_data.c.person == claim.person) & (person_data.c.purpose == _purpose(claim.account))
-        return next((data for _, _, data in unseal(connection, mine)), None)
+        return next((data for _, _, data in unseal(connection, self._keys, mine)), None)
 
 
 def _judge(kept: dict[str, Any], claim: Claim, typed: str, now: datetime) -> Verdict:

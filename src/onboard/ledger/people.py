@@ -1,29 +1,28 @@
 """Personal data, beside the journal and under a key per person. Destroying the key erases the person.
 
-Everything is encrypted with the person's own key (Fernet: AES-128-CBC and HMAC-SHA256). What must be unique or found by
-its value stands in an index under a keyed hash, which is no use without the ledger's own key.
+Everything is encrypted with the person's own key (Fernet: AES-128-CBC and HMAC-SHA256), which is kept apart, in the
+keyring. What must be unique or found by its value stands in an index under a keyed hash (prints.py).
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cryptography.fernet import Fernet
 from sqlalchemy import Connection, delete, insert, select
 
 from onboard.errors import BadInput, Problem
 from onboard.ledger.database import Database
+from onboard.ledger.keys import Keys
+from onboard.ledger.prints import PROFILE, claims_of, enter, fingerprint
 from onboard.ledger.sealed import seal, unknown, unseal
-from onboard.ledger.tables import ledger_keys, person_data, person_index, person_keys
+from onboard.ledger.tables import person_data, person_index, person_keys
 
-PROFILE = "profile"
 #: Letters of a name's word that may stand for it: fewer would name people by accident.
 SHORTEST_NAME = 3
 #: What counts as an e-mail address: something, an @, and a domain. Whether it exists only a message can tell.
@@ -63,9 +62,9 @@ class People:
     Methods that name a person or account raise BadInput where nothing is known under that id (any more).
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: Keys) -> None:
         self._database = database
-        self._index_key = _index_key(database)
+        self._keys = keys
 
     def add(self, person: str, profile: Profile) -> None:
         """Enter a person. Raises BadInput where the id is taken, or as `add_all`."""
@@ -76,39 +75,44 @@ class People:
 
         Raises BadInput with every problem: an id, e-mail address or handle that is taken, a name or address missing.
         """
-        with self._database.writing() as connection:
-            problems = [
-                text for person, profile in profiles.items() for text in self._enter(connection, person, profile)
-            ]
-            _raise(problems)
+        made = self._keys.make(profiles)
+        try:
+            with self._writing() as connection:
+                problems = [
+                    text for person, profile in profiles.items() for text in self._enter(connection, person, profile)
+                ]
+                _raise(problems)
+        except BadInput:
+            self._keys.destroy(made)
+            raise
 
     def _enter(self, connection: Connection, person: str, profile: Profile) -> list[str]:
         if connection.scalar(select(person_keys.c.person).where(person_keys.c.person == person)):
             return [f"{person} is entered already; change it instead."]
-        connection.execute(insert(person_keys).values(person=person, key=Fernet.generate_key()))
-        seal(connection, person, PROFILE, _profile_json(profile))
-        return [*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))]
+        connection.execute(insert(person_keys).values(person=person, key=b""))
+        return [*_lacking(profile), *self._keep(connection, person, PROFILE, _profile_json(profile))]
 
     def update(self, person: str, profile: Profile, along: Callable[[Connection], object] = _nothing) -> None:
         """Replace what is known of a person; `along` writes what has to stand with it. Raises BadInput as `add_all`."""
-        with self._database.writing() as connection:
-            seal(connection, person, PROFILE, _profile_json(profile))
+        with self._writing() as connection:
             mine = (person_index.c.person == person) & (person_index.c.purpose == PROFILE)
             connection.execute(delete(person_index).where(mine))
-            _raise([*_lacking(profile), *self._claim(connection, person, PROFILE, _claims(profile))])
+            _raise([*_lacking(profile), *self._keep(connection, person, PROFILE, _profile_json(profile))])
             along(connection)
 
     def get(self, person: str) -> Profile:
         """Who a person is."""
-        with self._database.reading() as connection:
-            for _, _, data in unseal(connection, (person_data.c.purpose == PROFILE) & (person_data.c.person == person)):
+        with self._reading() as connection:
+            for _, _, data in unseal(
+                connection, self._keys, (person_data.c.purpose == PROFILE) & (person_data.c.person == person)
+            ):
                 return _profile_of(data)
         raise unknown(person)
 
     def all(self) -> dict[str, Profile]:
         """Everybody, by person id."""
-        with self._database.reading() as connection:
-            rows = unseal(connection, person_data.c.purpose == PROFILE)
+        with self._reading() as connection:
+            rows = unseal(connection, self._keys, person_data.c.purpose == PROFILE)
             return {person: _profile_of(data) for person, _, data in rows}
 
     def find(self, text: str, among: Iterable[str] | None = None) -> list[str]:
@@ -120,7 +124,7 @@ class People:
         """
         wanted = text.strip().casefold()
         profiles = self.all()
-        ids = set(profiles) if among is None else set(among)
+        ids = self._entered() if among is None else set(among)
         known = {person: profile for person, profile in profiles.items() if person in ids}
         prefix = _ID_PREFIX.fullmatch(wanted)
         exact = {person for person in ids if prefix and person.startswith(f"p-{prefix[1]}")}
@@ -136,58 +140,64 @@ class People:
         that immutable id is another account's.
         """
         purpose = f"account:{account}"
-        with self._database.writing() as connection:
-            for owner, _, data in unseal(connection, person_data.c.purpose == purpose):
+        with self._writing() as connection:
+            for owner, _, data in unseal(connection, self._keys, person_data.c.purpose == purpose):
                 _same(account, Identity(owner, **data), Identity(person, system, external_id, handle))
                 external_id = external_id or data["external_id"]
-            seal(connection, person, purpose, {"system": system, "external_id": external_id, "handle": handle})
-            claims = [("external id", system, external_id)] if external_id else []
-            _raise(self._claim(connection, person, purpose, claims))
+            kept = {"system": system, "external_id": external_id, "handle": handle}
+            _raise(self._keep(connection, person, purpose, kept))
 
     def account(self, account: str) -> Identity:
         """What an account id stands for."""
-        with self._database.reading() as connection:
-            for person, _, data in unseal(connection, person_data.c.purpose == f"account:{account}"):
+        with self._reading() as connection:
+            for person, _, data in unseal(connection, self._keys, person_data.c.purpose == f"account:{account}"):
                 return Identity(person, **data)
         raise BadInput.one(f"No account is kept under {account}; either it was never bound, or its person was erased.")
 
     def accounts(self, person: str) -> dict[str, Identity]:
         """A person's accounts, by account id."""
         mine = (person_data.c.person == person) & person_data.c.purpose.startswith("account:")
-        with self._database.reading() as connection:
-            rows = list(unseal(connection, mine))
+        with self._reading() as connection:
+            rows = list(unseal(connection, self._keys, mine))
         return {purpose.removeprefix("account:"): Identity(owner, **data) for owner, purpose, data in rows}
 
     def account_by_external(self, system: str, external_id: str) -> str | None:
         """The account that has this immutable id on this system, if one is bound."""
-        print_ = self._fingerprint("external id", system, external_id)
-        with self._database.reading() as connection:
+        print_ = fingerprint(self._keys.index(), ("external id", system, external_id))
+        with self._reading() as connection:
             purpose = connection.scalar(select(person_index.c.purpose).where(person_index.c.fingerprint == print_))
         return purpose.removeprefix("account:") if purpose else None
 
     def note(self, person: str, text: str) -> str:
         """Keep free text about a person, such as a justification. Returns the id by which the journal may name it."""
         note = f"n-{secrets.token_hex(16)}"
-        with self._database.writing() as connection:
-            seal(connection, person, f"note:{note}", {"text": text})
+        with self._writing() as connection:
+            seal(connection, self._keys, person, f"note:{note}", {"text": text})
         return note
 
     def text_of(self, note: str) -> str:
         """The text of a note. Raises BadInput where there is none, or its person was erased."""
-        with self._database.reading() as connection:
-            for _, _, data in unseal(connection, person_data.c.purpose == f"note:{note}"):
+        with self._reading() as connection:
+            for _, _, data in unseal(connection, self._keys, person_data.c.purpose == f"note:{note}"):
                 return str(data["text"])
         raise BadInput.one(f"No text is kept under {note}; its person may have been erased.")
 
     def kept(self, person: str) -> dict[str, dict[str, Any]]:
         """Everything that is kept under a person's key, in clear, by purpose: profile, `account:…`, `note:…`, codes."""
-        with self._database.reading() as connection:
-            return {purpose: data for _, purpose, data in unseal(connection, person_data.c.person == person)}
+        with self._reading() as connection:
+            return {
+                purpose: data for _, purpose, data in unseal(connection, self._keys, person_data.c.person == person)
+            }
 
     def knows(self, person: str) -> bool:
         """Whether anything is kept of a person, be it only their key."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return bool(connection.scalar(select(person_keys.c.person).where(person_keys.c.person == person)))
+
+    def _entered(self) -> set[str]:
+        """Everybody of whom a row is kept, also where their key is destroyed already and their erasure unfinished."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(select(person_keys.c.person)))
 
     def forget(self, notes: Iterable[str]) -> int:
         """Delete these notes; how many there still were. Raises Waiting as `erase`."""
@@ -202,44 +212,34 @@ class People:
         return gone
 
     def erase(self, person: str) -> None:
-        """Destroy a person's key and everything kept under it, here and in the write-ahead log. May be repeated.
+        """Destroy a person's key, and delete what was kept under it, here and in the write-ahead log. May be repeated.
 
-        Raises Waiting where the key is gone but the log couldn't be emptied yet.
+        Raises Waiting where the key is destroyed and the rows deleted, but the log couldn't be emptied of them yet.
         """
+        self._keys.destroy((person,))
         with self._database.writing() as connection:
             for table in _OF_PEOPLE:
                 connection.execute(delete(table).where(table.c.person == person))
         self._database.scrub(*(table.name for table in _OF_PEOPLE))
 
-    def _claim(
-        self, connection: Connection, person: str, purpose: str, claims: Iterable[tuple[str, str, str]]
-    ) -> Iterator[str]:
-        """Enter what must be unique; yields what somebody else has."""
-        for what, system, value in claims:
-            print_ = self._fingerprint(what, system, value)
-            holder = connection.execute(select(person_index).where(person_index.c.fingerprint == print_)).first()
-            if holder is None:
-                connection.execute(insert(person_index).values(fingerprint=print_, person=person, purpose=purpose))
-            elif (holder.person, holder.purpose) != (person, purpose):
-                where = f" on {system}" if system else ""
-                yield f"The {what} {value}{where} is already that of {holder.person}; give another, or use that person."
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A transaction that reads, the keyring looked at before: what is to be moved or scrubbed must not be held."""
+        self._keys.ready()
+        with self._database.reading() as connection:
+            yield connection
 
-    def _fingerprint(self, what: str, system: str, value: str) -> str:
-        text = value if what == "external id" else value.casefold()
-        return hmac.new(self._index_key, f"{what}\0{system}\0{text}".encode(), hashlib.sha256).hexdigest()
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that writes, the keyring looked at before: nobody else waits for that."""
+        self._keys.ready()
+        with self._database.writing() as connection:
+            yield connection
 
-
-def _index_key(database: Database) -> bytes:
-    """The key of the index, made when the ledger is first opened."""
-    wanted = select(ledger_keys.c.key).where(ledger_keys.c.name == "index")
-    with database.reading() as connection:
-        if key := connection.scalar(wanted):
-            return bytes(key)
-    with database.writing() as connection:
-        if (key := connection.scalar(wanted)) is None:
-            key = secrets.token_bytes(32)
-            connection.execute(insert(ledger_keys).values(name="index", key=key))
-    return bytes(key)
+    def _keep(self, connection: Connection, person: str, purpose: str, data: Mapping[str, Any]) -> list[str]:
+        """Seal this, and enter what must be unique in it; what of that somebody else has."""
+        seal(connection, self._keys, person, purpose, data)
+        return list(enter(connection, self._keys.index(), person, purpose, claims_of(purpose, data)))
 
 
 def _profile_json(profile: Profile) -> dict[str, Any]:
@@ -248,10 +248,6 @@ def _profile_json(profile: Profile) -> dict[str, Any]:
 
 def _profile_of(data: Mapping[str, Any]) -> Profile:
     return Profile(data["name"], data["email"], MappingProxyType(data["handles"]))
-
-
-def _claims(profile: Profile) -> list[tuple[str, str, str]]:
-    return [("e-mail address", "", profile.email), *(("handle", *pair) for pair in profile.handles.items())]
 
 
 def _whole(profile: Profile) -> set[str]:

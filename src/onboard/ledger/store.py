@@ -1,15 +1,20 @@
-"""The ledger as one thing: journal, history, people, leases and bundles in one database."""
+"""The ledger as one thing: journal, history, people, leases and bundles in one database, and people's keys apart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import make_url
 
 from onboard.ledger.bundles import Bundles
 from onboard.ledger.database import Database
 from onboard.ledger.history import History
 from onboard.ledger.journal import Journal
+from onboard.ledger.keyring import FileKeyring, Keyring, NoKeyring
+from onboard.ledger.keys import Keys
 from onboard.ledger.leases import Leases
 from onboard.ledger.people import People
 
@@ -23,27 +28,39 @@ class Ledger:
     leases: Leases
     bundles: Bundles
     history: History
+    keys: Keys
     database: Database
 
     @classmethod
-    def open(cls, url: str, clock: Callable[[], datetime]) -> Ledger:
+    def open(cls, url: str, clock: Callable[[], datetime], keyring: Keyring | None = None) -> Ledger:
         """The ledger at a SQLAlchemy URL: `sqlite:////absolute/path/ledger.db`, `postgresql+psycopg://USER@HOST/NAME`.
 
-        `clock` gives aware UTC times, for when leases end. Raises BadInput for a URL that can't be used, and where no
-        ledger was begun, or one that this version can't work with; SystemFailed where it can't be opened.
+        `clock` gives aware UTC times, for when leases end. Without a keyring given it is the file beside an SQLite
+        file. Raises BadInput for a URL that can't be used, and where no ledger was begun, or one that this version
+        can't work with; SystemFailed where it can't be opened.
         """
-        return cls._on(Database.open(url), clock)
+        return cls._on(Database.open(url), clock, keyring or keyring_beside(url))
 
     @classmethod
-    def begin(cls, url: str, clock: Callable[[], datetime]) -> Ledger:
+    def begin(cls, url: str, clock: Callable[[], datetime], keyring: Keyring | None = None) -> Ledger:
         """The same; where there is none, a new one is begun."""
-        return cls._on(Database.begin(url), clock)
+        return cls._on(Database.begin(url), clock, keyring or keyring_beside(url))
 
     @classmethod
-    def _on(cls, database: Database, clock: Callable[[], datetime]) -> Ledger:
-        journal, leases = Journal(database), Leases(database, clock)
-        return cls(journal, People(database), leases, Bundles(database), History(database, journal), database)
+    def _on(cls, database: Database, clock: Callable[[], datetime], keyring: Keyring) -> Ledger:
+        journal, leases, keys = Journal(database), Leases(database, clock), Keys(database, keyring)
+        history = History(database, journal)
+        return cls(journal, People(database, keys), leases, Bundles(database), history, keys, database)
 
     def close(self) -> None:
         """Close every connection. Using the ledger afterwards opens new ones."""
         self.database.close()
+
+
+def keyring_beside(url: str) -> Keyring:
+    """The keyring of the embedded default: a file of its own beside the ledger's."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return NoKeyring()
+    file = Path(parsed.database or "")
+    return FileKeyring(file.with_name(f"{file.stem}-people.keys"))

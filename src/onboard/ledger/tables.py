@@ -15,7 +15,7 @@ journal = Table(
     Column("canonical", LargeBinary, nullable=False),
 )
 
-#: Deleting a person's key makes everything that was written under it unreadable, wherever a copy may be.
+#: Who is kept here. `key` is empty: keys are in the keyring. An older onboard had them here, until they are moved.
 person_keys = Table(
     "person_keys",
     metadata,
@@ -41,7 +41,7 @@ person_index = Table(
     Column("purpose", String(64), nullable=False),
 )
 
-#: Secrets of the ledger itself, such as the key of `person_index`.
+#: Which keyring this ledger belongs to; in an older one, until it is moved, the key of `person_index`.
 ledger_keys = Table(
     "ledger_keys",
     metadata,

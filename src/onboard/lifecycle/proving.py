@@ -101,7 +101,7 @@ def ask(services: Services, account: Account) -> Asked:
     SystemFailed where that can't be told or the message wasn't sent; where it may have been sent, the error says so.
     """
     require_same(services, account)
-    claim, codes, mailer = _claim(account), Codes(services.ledger.database), services.mailer()
+    claim, codes, mailer = _claim(account), Codes(services.ledger.database, services.ledger.keys), services.mailer()
     proof = Proof.WORK_EMAIL if mailer else Proof.HANDED_OVER
     code, until = codes.make(claim, proof, services.clock())
     if mailer is None:
@@ -147,7 +147,9 @@ def confirm(services: Services, account: Account, typed: str, actor: Actor) -> P
         proven = records.account_proven(account.person or "", account.id, account.system, proof)
         services.ledger.journal.append_in(connection, [proven], actor=actor, at=services.clock())
 
-    trial = Codes(services.ledger.database).redeem(_claim(account), typed, services.clock(), record)
+    trial = Codes(services.ledger.database, services.ledger.keys).redeem(
+        _claim(account), typed, services.clock(), record
+    )
     if trial.verdict is not Verdict.RIGHT:
         raise Refused(f"{_why_not(trial, account)} Nothing was changed.")
     return Proof(trial.proof)
