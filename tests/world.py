@@ -117,7 +117,8 @@ class World:
 
     def _vendor(self, name: str) -> Vendor:
         source = Source(f"vendors/{name}.yaml", 1)
-        return Vendor(name, name.title(), self.today - timedelta(days=60), self.today + timedelta(days=900), source)
+        begins, ends = self.today - timedelta(days=60), self.today + timedelta(days=900)
+        return Vendor(name, name.title(), begins, ends, source, data_processing_agreement=ends)
 
     def engagement(self, name: str = "payments", *, vendor: str = "nordwind", **roles: str) -> Engagement:
         source = Source(f"engagements/{name}.yaml", 1)

@@ -25,6 +25,7 @@ vendor:
   id: nordwind
   name: Nordwind
   contract: {{starts: {starts}, ends: {contract_ends}}}
+  data_processing_agreement: {contract_ends}
 
 engagement:
   id: payments
@@ -41,6 +42,8 @@ engagement:
   people:
     - {{person: {marta}, role: backend-engineer}}
     - {{person: {jonas}, role: qa-engineer}}
+  rota:
+    - {{person: {marta}, from: {starts}, until: {ends}}}
 """
 
 

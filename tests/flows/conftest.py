@@ -32,6 +32,7 @@ vendor:
   id: nordwind
   name: Nordwind
   contract: {{starts: 2026-01-01, ends: 2099-12-31}}
+  data_processing_agreement: 2099-12-31
 engagement:
   id: payments
   name: Payments
@@ -46,6 +47,8 @@ engagement:
   vendor_lead: {viktor}
   people:
     - {{person: {marta}, role: backend-engineer}}
+  rota:
+    - {{person: {marta}, from: 2026-01-01, until: 2099-12-31}}
 """
 
 

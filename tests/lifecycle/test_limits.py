@@ -194,7 +194,7 @@ def test_what_a_guardrail_forbids_cannot_be_approved(world: World) -> None:
     report = changed.reconcile("marta")
 
     assert report.exit_code == 3
-    with pytest.raises(Refused, match="guardrail:no-github-administration"):
+    with pytest.raises(Refused, match="guardrail:no-administration"):
         changed.approve(report.open[0].digest, "ada")
     sponsor, owner = (records.approved(report.open[0].digest, need.role) for need in report.open[0].needs)
     world.note(sponsor, owner)

@@ -132,6 +132,7 @@ def vendor(**changed: Any) -> Vendor:
         "contract_starts": date(2026, 1, 1),
         "contract_ends": date(2026, 12, 31),
         "source": Source("engagements/nordwind.yaml", 1),
+        "data_processing_agreement": date(2026, 12, 31),
     }
     return Vendor(**{**plain, **changed})
 

@@ -235,7 +235,10 @@ class Story:
     def _manifest(self) -> str:
         path = self.stage.folder / "payments.yaml"
         starts, ends = self.today - timedelta(days=7), self.today + timedelta(days=180)
-        people = "\n".join(f"    - {{person: {self.ids[who]}, role: {self.roles[who]}}}" for who in ENGINEERS)
+        line = "    - {{person: {}, role: {}, location: PL}}"
+        people = "\n".join(line.format(self.ids[who], self.roles[who]) for who in ENGINEERS)
+        shift = f"from: {self.today}, until: {self.today + timedelta(days=13)}"
+        rota = "\n".join(f"    - {{person: {self.ids[who]}, {shift}}}" for who in ENGINEERS)
         path.write_text(
             MANIFEST.format(
                 starts=starts,
@@ -246,6 +249,7 @@ class Story:
                 vendor_lead=self.ids[LEAD],
                 company_lead=self.ids["lena"],
                 people=people,
+                rota=rota,
             )
         )
         return str(path)
@@ -256,6 +260,7 @@ vendor:
   id: nordwind
   name: Nordwind
   contract: {{starts: {starts}, ends: {contract_ends}}}
+  data_processing_agreement: {contract_ends}
 
 engagement:
   id: payments
@@ -269,8 +274,11 @@ engagement:
   product_owner: {product_owner}
   vendor_lead: {vendor_lead}
   company_lead: {company_lead}
+  locations: [DE, PL]
   people:
 {people}
+  rota:
+{rota}
 """
 
 
