@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onboard.cli import context, output
+from onboard.cli import context, impact, output
 from onboard.cli.output import Json
 
 if TYPE_CHECKING:
     from onboard.policy.catalogue import Policy
 
-app = typer.Typer(help="Check and test the policies.", no_args_is_help=True)
+app = typer.Typer(help="Check and test the policies, and see what a change of them would do.", no_args_is_help=True)
 
 Folder = Annotated[
     Path | None, typer.Argument(help="The policies' folder; by default the one in force here.", file_okay=False)
@@ -62,3 +62,6 @@ def run_tests(folder: Folder = None, mutants: Mutants = False, strict: Strict = 
     else:
         policy_view.show_tried(found, in_full=mutants)
     output.leave(0 if found.passed and (found.thorough or not strict) else 4)
+
+
+app.command("impact")(impact.impact)

@@ -123,10 +123,10 @@ class StageShift:
 
 @dataclass(frozen=True, slots=True)
 class RoleImpact:
-    """What becomes of roles, and which guardrail newly forbids what of a role in which phase (the message says why)."""
+    """What becomes of roles, and which guardrail newly forbids what of a role in which phases."""
 
     shifts: tuple[StageShift, ...]
-    refused: tuple[tuple[str, Phase, Refusal], ...]
+    refused: tuple[tuple[str, tuple[Phase, ...], Refusal], ...]
     limits: tuple[tuple[str, int | None, int | None], ...]
     files: tuple[str, ...]
 
@@ -205,15 +205,20 @@ def _options(scale: Scale, lines: Iterable[Entitlement]) -> Iterator[tuple[str, 
             yield level, needs
 
 
-def _stage_refusals(name: str, base: Policy, head: Policy) -> Iterator[tuple[str, Phase, Refusal]]:
-    if name not in head.roles:
-        return
+def _stage_refusals(name: str, base: Policy, head: Policy) -> Iterator[tuple[str, tuple[Phase, ...], Refusal]]:
+    phases: dict[tuple[str, str, str], list[Phase]] = defaultdict(list)
+    first: dict[tuple[str, str, str], Refusal] = {}
     for phase in Phase:
-        known = _stage_refused(base, name, phase) if name in base.roles else {}
-        found = _stage_refused(head, name, phase)
-        yield from ((name, phase, refusal) for key, refusal in found.items() if key not in known)
+        known = _stage_refused(base, name, phase)
+        for key, refusal in _stage_refused(head, name, phase).items():
+            if key not in known:
+                phases[key].append(phase)
+                first.setdefault(key, refusal)
+    yield from ((name, tuple(phases[key]), refusal) for key, refusal in first.items())
 
 
 def _stage_refused(policy: Policy, name: str, phase: Phase) -> dict[tuple[str, str, str], Refusal]:
+    if name not in policy.roles:
+        return {}
     trial = play(policy, best_case(policy, policy.roles[name], phase))
     return {(r.rule, str(r.grant.resource), r.grant.level): r for r in trial.refusals}
