@@ -14,6 +14,8 @@ from onboard.wiring import Services
 
 #: How a need is called that a rule answers for: `rule reading-in-discovery`.
 BY_RULE = "rule "
+#: How the approval of a rule's owner came about.
+RULE = "policy rule"
 #: The tag by which a resource is high-risk though it isn't restricted.
 HIGH_RISK = "high-risk"
 
@@ -34,6 +36,11 @@ def needs_of(services: Services, register: Register, person: str, changes: Seque
     warranting = {warrant.engagement for change in changes for warrant in change.warrants}
     sponsors = {Need(f"sponsor of {name}", (register.engagements[name].sponsor,)) for name in warranting}
     return tuple(sorted(sponsors | _seconds(services, register, person, changes)))
+
+
+def by_rule(need: Need) -> bool:
+    """Whether a rule gives this word, without anybody being asked."""
+    return need.role.startswith(BY_RULE)
 
 
 def _seconds(services: Services, register: Register, person: str, changes: Iterable[Change]) -> set[Need]:

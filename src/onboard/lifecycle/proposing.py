@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from onboard.engine.diff import Subject
@@ -14,6 +15,7 @@ from onboard.engine.reconcile import authorise, propose
 from onboard.errors import StalePlan
 from onboard.ledger import Lease, Proposal, Register, owner_here, records
 from onboard.lifecycle.accounts import bind, settled
+from onboard.lifecycle.needs import BY_RULE, RULE, by_rule
 from onboard.lifecycle.standing import Unbound, limits_of, note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Actor, Kind
 from onboard.wiring import Services
@@ -105,7 +107,26 @@ def proposed(services: Services, register: Register, subjects: Sequence[Subject]
         for person in found.people
         for authority in Authority
     ]
-    return replace(found, parts=tuple(part for part in parts if part is not None))
+    found = replace(found, parts=tuple(part for part in parts if part is not None))
+    _give_rules_word(services, found)
+    return found
+
+
+def _give_rules_word(services: Services, found: Plan) -> None:
+    """Put on record the approval of what rules pre-approve, each by the rule's owner."""
+    ruled = [part for part in found.grants if part.needs and not part.hazards and all(map(by_rule, part.needs))]
+    if not ruled:
+        return
+    register = register_of(services)
+    for part in ruled:
+        latest = register.latest_proposal(part.person, part.authority)
+        if latest is None or latest.digest != part.digest or latest.settled is not None:
+            continue
+        given = {approval.as_role for approval in register.approvals(part.digest)}
+        for need in part.needs:
+            if need.role not in given:
+                rule = {"id": need.role.removeprefix(BY_RULE), "policy": part.policy}
+                note(services, records.approved(part.digest, need.role, rule=rule), Actor(need.people[0], RULE))
 
 
 def _on_record(
@@ -135,6 +156,23 @@ def _on_record(
     if anew or not (latest and latest.refused and latest.digest == part.digest):
         note(services, records.proposed(part.digest, part.terms()), actor)
     return part
+
+
+def lapse(services: Services, register: Register, people: Sequence[str], actor: Actor) -> bool:
+    """Put on record which approvals of plans for these people weren't spent in time; whether there were any."""
+    before = services.clock() - timedelta(days=services.settings.approvals.expires_days)
+    known = [
+        proposal
+        for person in people
+        for proposal in (
+            register.approved_proposal(person),
+            *(register.latest_proposal(person, authority) for authority in Authority),
+        )
+    ]
+    digests = {proposal.digest for proposal in known if proposal is not None}
+    old = sorted(digest for digest in digests if any(given.at < before for given in register.approvals(digest)))
+    services.ledger.journal.append_many(map(records.expired, old), actor=actor, at=services.clock())
+    return bool(old)
 
 
 def counts(register: Register, proposal: Proposal) -> bool:

@@ -20,7 +20,8 @@ from onboard.errors import Refused, StalePlan, Waiting
 from onboard.ledger import Lease, Proposal, Record, Register, owner_here, records
 from onboard.ledger.records import Result
 from onboard.ledger.register import TURNS
-from onboard.lifecycle.proposing import alone, authorised, counts, look, proposed, subjects_of
+from onboard.lifecycle.needs import by_rule
+from onboard.lifecycle.proposing import alone, authorised, counts, lapse, look, proposed, subjects_of
 from onboard.lifecycle.remains import DIGEST as LEFT_OVER
 from onboard.lifecycle.remains import Remains, look_again
 from onboard.lifecycle.standing import note, register_of, subject_of, waiting_for
@@ -91,6 +92,7 @@ def plan(services: Services, people: Sequence[str], actor: Actor) -> Plan:
     _keep_policy(services, actor)
     with alone(services, people):
         subjects = subjects_of(services, people, actor)
+        lapse(services, register_of(services), people, actor)
         found = proposed(services, register_of(services), subjects, actor, anew=True)
         _settled(services, found, subjects, actor)
         return found
@@ -116,6 +118,7 @@ def reconcile(
     _keep_policy(services, actor)
     with alone(services, people) as lease:
         subjects = subjects_of(services, people, actor)
+        lapse(services, register_of(services), people, actor)
         register = register_of(services)
         found = proposed(services, register, subjects, actor, anew=False)
         _settled(services, found, subjects, actor)
@@ -123,7 +126,7 @@ def reconcile(
         removals = [_free(register, part) for part in found.removals]
         removed, faults = work.apply(removals)
         held = _held(found, removals, removed)
-        grants, refusal = _granting(register, found, digest)
+        grants, refusal = _granting(register, register_of(services), found, digest)
         giving = replace(work, check=lambda: _unturned(services, register, people, lease))
         granted, more = giving.apply([part for part in grants if part.person not in held])
         faults += more
@@ -175,10 +178,18 @@ def _held(found: Plan, removals: Iterable[Part], outcomes: Collection[Outcome]) 
     return frozenset(waits | failed | {unknown.person for unknown in found.unknown if unknown.owed})
 
 
-def _granting(register: Register, found: Plan, digest: str | None) -> tuple[list[Part], tuple[Refused, ...]]:
-    """The grants whose approval is on record, or just those of the demanded digest; and why those may not be made."""
+def _granting(
+    register: Register, now: Register, found: Plan, digest: str | None
+) -> tuple[list[Part], tuple[Refused, ...]]:
+    """The grants whose approval is on record, or just those of the demanded digest; and why those may not be made.
+
+    `register` is from before anything was proposed: what it has, may have been withdrawn since, or approved by a rule.
+    """
     if digest is None:
-        return [part for part in found.grants if _approved(register, part)], ()
+        return [part for part in found.grants if _approved(now, part)], ()
+    ruled = [part for part in found.grants if part.digest == digest and all(map(by_rule, part.needs))]
+    if ruled and _approved(now, ruled[0]):
+        return ruled, ()
     try:
         demanded = _demanded(register, found, digest)
     except Refused as refusal:
@@ -214,7 +225,9 @@ def require_clear(register: Register, proposal: Proposal) -> None:
         raise Refused(f"Plan {short} was replaced, or is no longer needed. See what there is now: onboard plans")
     waits = lacking(register, proposal.digest)
     if waits:
-        raise Refused(f"Plan {short} lacks {' and '.join(waits)}. Next: onboard approve {short}")
+        over = register.expiry(proposal.digest)
+        why = f" What was given before expired on {over:%Y-%m-%d}." if over else ""
+        raise Refused(f"Plan {short} lacks {' and '.join(waits)}.{why} Next: onboard approve {short}")
     if not counts(register, proposal):
         raise StalePlan(
             f"Plan {short} was approved before its person left, changed role or was restored: that approval is void."
