@@ -82,10 +82,15 @@ def _each_resource_exists_on_its_system(draft: Draft, notes: Notes) -> None:
             _name_fits(kind, spec, notes)
 
 
+def nameable(kind: Kind, resource: Resource) -> bool:
+    """Whether a resource has a name that can stand in a policy, of a type that this kind of system has."""
+    return (kind, resource.type) in _NAMES and bool(re.fullmatch(_NAMES[kind, resource.type][0], resource.name))
+
+
 def _name_fits(kind: Kind, spec: ResourceSpec, notes: Notes) -> None:
     resource = spec.resource
-    pattern, example = _NAMES[kind, resource.type]
-    if not re.fullmatch(pattern, resource.name):
+    _, example = _NAMES[kind, resource.type]
+    if not nameable(kind, resource):
         notes.add(spec.source, f"{resource.name!r} is no {_LABEL[kind]} {resource.type} name. Write it like {example}.")
 
 
