@@ -111,8 +111,8 @@ class House:
         self("engagement", "load", str(write_manifest(self.folder, self.ids)))
 
     def as_in(self, other: House) -> None:
-        """Begin where another house arrived: its ledger, copied."""
-        for kept in other.folder.glob("onboard.db*"):
+        """Begin where another house arrived: its ledger and its keyring, copied."""
+        for kept in (*other.folder.glob("onboard.db*"), *other.folder.glob("*.keys")):
             shutil.copy(kept, self.folder)
         self.ids = dict(other.ids)
 

@@ -30,7 +30,7 @@ def traces(house: House, sandbox: SandboxClient, who: str = "marta") -> set[str]
     them = sandbox.person(who)
     words = {them.name, them.email, *them.name.split(), str(them.github["id"]), *map(str, them.jira.values())}
     words |= {them.github["login"], them.slack["id"], them.vault["username"]}
-    content = b"".join(path.read_bytes() for path in house.folder.glob("onboard.db*"))
+    content = b"".join(path.read_bytes() for path in house.folder.glob("onboard[.-]*"))
     return {word for word in words if stands_in(word, content)} - {who}
 
 

@@ -30,6 +30,9 @@ path "auth/+/role/+/secret-id-accessor/destroy" { capabilities = ["create", "upd
 path "sys/policies/acl/outsourced-*" { capabilities = ["read"] }
 path "sys/auth"                    { capabilities = ["read"] }
 path "transit/sign/onboard-ledger" { capabilities = ["update"] }
+path "secret/data/onboard-people/*"     { capabilities = ["create", "read", "update"] }
+path "secret/metadata/onboard-people/*" { capabilities = ["read"] }
+path "secret/destroy/onboard-people/*"  { capabilities = ["update"] }
 """
 READER = """\
 path "identity/entity*"            { capabilities = ["read", "list"] }
@@ -53,6 +56,7 @@ path "auth/+/role/+"               { capabilities = ["read"] }
 path "auth/+/role/+/role-id"       { capabilities = ["read"] }
 path "auth/+/role/+/secret-id/"    { capabilities = ["list"] }
 path "transit/keys/onboard-ledger" { capabilities = ["read"] }
+path "secret/data/onboard-people/*" { capabilities = ["read"] }
 """
 OWN_POLICIES = {"onboard-writer": WRITER, "onboard-reader": READER}
 KEPT_MOUNTS = {"auth": {"token/", f"{MOUNT}/"}, "mounts": {"sys/", "identity/", "cubbyhole/", "secret/", "transit/"}}
