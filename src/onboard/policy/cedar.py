@@ -10,7 +10,7 @@ from typing import Any
 import cedarpy
 
 from onboard.model import Source
-from onboard.policy.question import PROBE, SINCE_THE_FIRST, Question
+from onboard.policy.question import AT_FIRST, EVERYTHING, PROBE, Question, Reads
 from onboard.policy.statements import Statement, annotated, names_differ, schema_of, statements
 from onboard.policy.strict import Notes
 
@@ -33,7 +33,7 @@ class Rule:
     control: str
     source: Source
     text: str
-    reads: frozenset[tuple[str, str]] = frozenset()
+    reads: Reads = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class Group:
     """Rules that read the same, compiled: what they don't read can't change their answer."""
 
     rules: tuple[Rule, ...]
-    reads: frozenset[tuple[str, str]]
+    reads: Reads
     compiled: cedarpy.PolicySet
 
     def forbidding(self, question: Question) -> tuple[tuple[Rule, str], ...]:
@@ -49,7 +49,7 @@ class Group:
 
         Cedar skips a forbid that fails (an integer overflow, say). Here such a rule counts as forbidding.
         """
-        answer = cedarpy.is_authorized(question.request(), self.compiled, question.entities())
+        answer = cedarpy.is_authorized(question.request(self.reads), self.compiled, question.entities(self.reads))
         failed = "; ".join(answer.diagnostics.errors)
         if answer.decision is cedarpy.Decision.NoDecision:
             return tuple((rule, failed) for rule in self.rules)
@@ -91,7 +91,7 @@ def compile_guardrails(files: Mapping[str, str], notes: Notes) -> Guardrails:
 
 def _grouped(rules: Iterable[Rule]) -> Iterator[Group]:
     """The rules by what they read."""
-    alike: dict[frozenset[tuple[str, str]], list[Rule]] = {}
+    alike: dict[Reads, list[Rule]] = {}
     for rule in rules:
         alike.setdefault(rule.reads, []).append(rule)
     for reads, those in alike.items():
@@ -135,8 +135,8 @@ def _mentioned(node: Any) -> Iterator[tuple[str, str]]:
 def _probe(schema: cedarpy.Schema, notes: Notes) -> None:
     """Notes a schema that doesn't describe our requests: its rules would read what nobody tells them."""
     answers = [
-        cedarpy.is_authorized(PROBE.request(without), _BASE, PROBE.entities(without), schema)
-        for without in (frozenset[str](), SINCE_THE_FIRST)
+        cedarpy.is_authorized(PROBE.request(asked), _BASE, PROBE.entities(asked), schema)
+        for asked in (EVERYTHING, AT_FIRST)
     ]
     if all(answer.decision is cedarpy.Decision.NoDecision for answer in answers):
         wrong = "; ".join(answers[0].diagnostics.errors)

@@ -32,6 +32,8 @@ from onboard.rota import next_shift, on_call_until
 POLICY_MAXIMUM = "policy maximum"
 #: Where a grant belongs among a person's: by resource, and on an open scale by level.
 Slot = tuple[int, str]
+#: A role's line with its slot, and whether its resource is restricted.
+_Line = tuple[Slot, Entitlement, bool]
 
 
 class RegisterView(Protocol):
@@ -181,7 +183,7 @@ class _Derivation:
         self._today = today
         self._resources = sorted(policy.resources)
         self._order = {resource: number for number, resource in enumerate(self._resources)}
-        self._lines: dict[tuple[object, ...], tuple[tuple[Slot, Entitlement], ...]] = {}
+        self._lines: dict[tuple[object, ...], tuple[_Line, ...]] = {}
 
     def grants(self, person: str) -> Iterator[Grant]:
         """What the person should hold today, sorted by resource and level."""
@@ -199,25 +201,25 @@ class _Derivation:
     def _warrants(self, work: _Work) -> Iterator[tuple[Slot, str, Warrant]]:
         """A warrant for every line that the assignment carries. How long one lasts depends on few things together."""
         name, role, ends = work.engagement.id, work.role.name, dict[tuple[object, ...], Limit]()
-        for slot, line in self._carried(work):
-            restricted = _restricted(line, self._policy)
+        for slot, line, restricted in self._carried(work):
             kind = (line.needs, line.on_call, restricted)
             if kind not in ends:
                 ends[kind] = min(_limits(line, work, restricted=restricted))
             yield slot, line.level, Warrant(name, role, line.phase, line.source, line.needs, line.after, ends[kind])
 
-    def _carried(self, work: _Work) -> tuple[tuple[Slot, Entitlement], ...]:
+    def _carried(self, work: _Work) -> tuple[_Line, ...]:
         """The lines that nothing stands against; the key holds all that `_against` looks at."""
         held = frozenset(name for name, fact in work.facts.items() if fact.holds(self._today))
         ended, on_call = _agreement_ended(work.vendor, self._today), work.shift is not None
         key = (work.role.name, work.engagement.model, work.phase, held, frozenset(work.milestones), ended, on_call)
         if key not in self._lines:
-            self._lines[key] = tuple(
-                ((self._order[line.resource], line.level if self._policy.scale(line.resource).open else ""), line)
-                for line in work.role.entitlements
-                if line.resource in self._order and not any(_against(line, work, self._policy, self._today))
-            )
+            carried = (line for line in work.role.entitlements if line.resource in self._order)
+            free = (line for line in carried if not any(_against(line, work, self._policy, self._today)))
+            self._lines[key] = tuple((self._slot(line), line, _restricted(line, self._policy)) for line in free)
         return self._lines[key]
+
+    def _slot(self, line: Entitlement) -> Slot:
+        return self._order[line.resource], line.level if self._policy.scale(line.resource).open else ""
 
     def _joined(self, person: str, resource: Resource, warrants: list[tuple[str, Warrant]]) -> Grant:
         if len(warrants) == 1:

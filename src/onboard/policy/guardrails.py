@@ -52,6 +52,7 @@ class Guard:
         self._today = today
         self.judge = Judge(policy.guardrails)
         self._whats: dict[tuple[Resource, str, str, str], What] = {}
+        self._lets: dict[tuple[Resource, str], frozenset[str]] = {}
 
     def check(self, grants: Iterable[Grant]) -> tuple[Refusal, ...]:
         """As the function `check`."""
@@ -122,8 +123,11 @@ class Guard:
         return what
 
     def _duties(self, resource: Resource, level: str) -> frozenset[str]:
-        spec = self._policy.resources.get(resource)
-        return duties_of(spec, level) if spec is not None else frozenset()
+        duties = self._lets.get((resource, level))
+        if duties is None:
+            spec = self._policy.resources.get(resource)
+            duties = self._lets[resource, level] = duties_of(spec, level) if spec is not None else frozenset()
+        return duties
 
 
 def duties_of(spec: ResourceSpec, level: str) -> frozenset[str]:

@@ -23,20 +23,22 @@ _Part = TypeVar("_Part", Principal, Thing, Place, Terms)
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """A person in an assignment, with what each group reads of that."""
+    """A person in an assignment. `alike` is the same number for all of whom everything that rules read is the same."""
 
     principal: Principal
     place: Place
     keys: tuple[Key, ...]
+    alike: int
 
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """A level on a resource, with what each group reads of that."""
+    """A level on a resource; `alike` as for `Who`."""
 
     thing: Thing
     terms: Terms
     keys: tuple[Key, ...]
+    alike: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +59,43 @@ class Judge:
 
     def __init__(self, guardrails: Guardrails) -> None:
         self._keepers = [_keeper(group) for group in guardrails.groups]
+        self._timed = [number for number, keeper in enumerate(self._keepers) if keeper.timed]
+        self._timeless = [number for number, keeper in enumerate(self._keepers) if not keeper.timed]
+        self._alike: dict[tuple[Key, ...], int] = {}
+        self._settled: dict[tuple[int, int], Forbidding] = {}
 
     def who(self, principal: Principal, place: Place) -> Who:
         """Somebody to ask about, as often as needed."""
-        return Who(principal, place, tuple((*k.principal(principal), *k.place(place)) for k in self._keepers))
+        keys = tuple((*k.principal(principal), *k.place(place)) for k in self._keepers)
+        return Who(principal, place, keys, self._number(keys))
 
     def what(self, thing: Thing, terms: Terms) -> What:
         """Something to ask about, as often as needed."""
-        return What(thing, terms, tuple((*k.thing(thing), *k.terms(terms)) for k in self._keepers))
+        keys = tuple((*k.thing(thing), *k.terms(terms)) for k in self._keepers)
+        return What(thing, terms, keys, self._number(keys))
+
+    def _number(self, keys: tuple[Key, ...]) -> int:
+        return self._alike.setdefault(keys, len(self._alike))
 
     def forbidding(self, who: Who, what: What, until: int) -> Forbidding:
         """The rules that forbid this person this, held until that day."""
-        found: Forbidding = ()
-        for keeper, one, other in zip(self._keepers, who.keys, what.keys, strict=True):
-            key = (one, other, until) if keeper.timed else (one, other)
-            answer = keeper.answers.get(key)
-            if answer is None:
-                question = Question(who.principal, what.thing, who.place, what.terms, until)
-                answer = keeper.answers[key] = keeper.group.forbidding(question)
-            if answer:
-                found += answer
+        pair = (who.alike, what.alike)
+        found = self._settled.get(pair)
+        if found is None:
+            answers = (self._answer(number, who, what, until) for number in self._timeless)
+            found = self._settled[pair] = tuple(rule for answer in answers for rule in answer)
+        for number in self._timed:
+            found += self._answer(number, who, what, until)
         return found
+
+    def _answer(self, number: int, who: Who, what: What, until: int) -> Forbidding:
+        keeper = self._keepers[number]
+        key = (who.keys[number], what.keys[number], until if keeper.timed else None)
+        answer = keeper.answers.get(key)
+        if answer is None:
+            question = Question(who.principal, what.thing, who.place, what.terms, until)
+            answer = keeper.answers[key] = keeper.group.forbidding(question)
+        return answer
 
     @property
     def asked(self) -> int:

@@ -5,10 +5,12 @@ Each part's attributes bear the names that Cedar's schema gives them. Place and 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 
+#: Attributes by the variable that has them: ("context", "level"). "*" is every attribute of a variable.
+Reads = frozenset[tuple[str, str]]
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -80,35 +82,50 @@ class Question:
     terms: Terms
     until: int
 
-    def request(self, without: Collection[str] = ()) -> dict[str, object]:
-        """The Cedar request, without these attributes."""
-        context = {**_attributes(self.place), **_attributes(self.terms), "until": self.until}
+    def request(self, reads: Reads) -> dict[str, object]:
+        """The Cedar request, with what `reads` names."""
+        context = {**_named(self.place, "context", reads), **_named(self.terms, "context", reads)}
+        if not reads.isdisjoint({("context", "until"), ("context", "*")}):
+            context["until"] = self.until
         return {
             "principal": {"type": "Person", "id": self.principal.id},
             "action": 'Action::"hold"',
             "resource": {"type": "Resource", "id": self.thing.id},
-            "context": {name: value for name, value in context.items() if name not in without},
+            "context": context,
         }
 
-    def entities(self, without: Collection[str] = ()) -> list[dict[str, object]]:
-        """The two entities that the request speaks of, without these attributes."""
-        without = {"id", *without}
+    def entities(self, reads: Reads) -> list[dict[str, object]]:
+        """The two entities that the request speaks of, with what `reads` names."""
+        of = (("Person", self.principal, "principal"), ("Resource", self.thing, "resource"))
         return [
-            {"uid": {"type": kind, "id": part.id}, "attrs": _attributes(part, without), "parents": []}
-            for kind, part in (("Person", self.principal), ("Resource", self.thing))
+            {"uid": {"type": kind, "id": part.id}, "attrs": _named(part, variable, reads), "parents": []}
+            for kind, part, variable in of
         ]
 
 
-def _attributes(part: Principal | Thing | Place | Terms, without: Collection[str] = ()) -> dict[str, object]:
-    values = {field.name: getattr(part, field.name) for field in fields(part) if field.name not in without}
+def _named(part: Principal | Thing | Place | Terms, variable: str, reads: Reads) -> dict[str, object]:
+    all_of_it = (variable, "*") in reads
+    names = (name for name in part.__slots__ if name != "id" and (all_of_it or (variable, name) in reads))
+    values = {name: getattr(part, name) for name in names}
     return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()}
 
 
-#: What the first schema that was released doesn't have. Policies that bring it along load as before, and can be asked:
-#: their rules read none of these.
-SINCE_THE_FIRST = frozenset(
-    {"duties", "dpa", "location", "location_allowed", "on_call", "today", "until", "engagement_ends"}
+def _all_of(variable: str, *parts: type[Principal | Thing | Place | Terms]) -> Iterator[tuple[str, str]]:
+    return ((variable, field.name) for part in parts for field in fields(part) if field.name != "id")
+
+
+#: Everything that may be read.
+EVERYTHING: Reads = frozenset(
+    {
+        *_all_of("principal", Principal),
+        *_all_of("resource", Thing),
+        *_all_of("context", Place, Terms),
+        ("context", "until"),
+    }
 )
+#: What the first schema that was released has. Policies that bring it along load as before: their rules read no more.
+_LATER = {"duties", "dpa", "location", "location_allowed", "on_call", "today", "until", "engagement_ends"}
+AT_FIRST: Reads = frozenset((variable, name) for variable, name in EVERYTHING if name not in _LATER)
 
 #: Asked once as guardrails load, to see that their schema describes what is asked.
 PROBE = Question(
