@@ -9,9 +9,12 @@ from onboard.connectors.pacing import Cost
 #: https://docs.slack.dev/reference/methods names each method's tier; one that isn't here counts as of tier 2.
 _TIERS: Mapping[str, str] = {
     "auth.test": "tier_4",  # "hundreds a minute"
+    "chat.update": "tier_3",
+    "conversations.history": "tier_3",
     "conversations.invite": "tier_3",
     "conversations.kick": "tier_3",
     "conversations.members": "tier_4",
+    "conversations.open": "tier_3",
     "users.conversations": "tier_3",
     "users.info": "tier_4",
     "users.lookupByEmail": "tier_3",

@@ -52,7 +52,7 @@ class Answer:
 
 
 def notified(digest: str, person: str, system: str) -> Record:
-    """This person was told on that system that the digest needs their word."""
+    """This person was told on that system that the digest needs their word; by a ticket, nobody in particular was."""
     return Record("notified", {"digest": digest, "system": system}, person)
 
 
@@ -71,17 +71,19 @@ class Answers:
 
     def __init__(self, ledger: Ledger) -> None:
         self._database = ledger.database
+        self._keys = ledger.keys
 
     def take(self, answer: Answer) -> bool:
         """Keep an answer; False where one with its key is kept already. On disk when this returns.
 
         Raises BadInput where nothing is known of its person.
         """
+        self._keys.ready()
         with self._database.writing() as connection:
             known = select(person_data.c.person).where(person_data.c.purpose == _PURPOSE + answer.key)
             if connection.scalar(known) is not None:
                 return False
-            seal(connection, answer.person, _PURPOSE + answer.key, _json(answer))
+            seal(connection, self._keys, answer.person, _PURPOSE + answer.key, _json(answer))
         return True
 
     def open(self) -> list[Answer]:
@@ -106,8 +108,9 @@ class Answers:
         self._remove(old)
 
     def _put(self, answer: Answer) -> Answer:
+        self._keys.ready()
         with self._database.writing() as connection:
-            seal(connection, answer.person, _PURPOSE + answer.key, _json(answer))
+            seal(connection, self._keys, answer.person, _PURPOSE + answer.key, _json(answer))
         return answer
 
     def _remove(self, answers: Collection[Answer]) -> None:
@@ -119,7 +122,7 @@ class Answers:
 
     def _all(self) -> list[Answer]:
         with self._database.reading() as connection:
-            rows = list(unseal(connection, person_data.c.purpose.startswith(_PURPOSE)))
+            rows = list(unseal(connection, self._keys, person_data.c.purpose.startswith(_PURPOSE)))
         return [_answer(person, purpose.removeprefix(_PURPOSE), data) for person, purpose, data in rows]
 
 

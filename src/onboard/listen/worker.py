@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from onboard.errors import OnboardError, Waiting
 from onboard.ledger import Ledger
 from onboard.ledger.answers import Answers
-from onboard.lifecycle import answers
+from onboard.lifecycle import answers, notices
 from onboard.wiring import Services
 
 #: Seconds between two looks at what is open: what failed is tried again then, and what other listeners left.
@@ -71,8 +71,14 @@ class Worker:
             log.error("a fault while carrying out answers, which stay open: %s", type(fault).__name__)
 
     def _work_off(self) -> None:
+        """Carry out what is open, then bring the messages about it up to date."""
         services = self._build()
         try:
-            answers.work_off(services, self._tell)
+            try:
+                answers.work_off(services, self._tell)
+            finally:
+                told = notices.tell(services)
         finally:
             services.close()
+        for failure in told.failed:
+            log.warning("an approver could not be told: %s", failure)
