@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from onboard.cli.output import Json
 from onboard.errors import BadInput
 
 if TYPE_CHECKING:
-    from onboard.ledger import Register
+    from onboard.ledger import Ledger, Register
     from onboard.policy.catalogue import Policy
     from onboard.wiring import Services
 
@@ -137,9 +137,16 @@ def _people(head: Policy, export: Path | None, *, observe: bool) -> Iterator[tup
         with _from_export(head, export) as found:
             yield found
     else:
-        with context.ledger() as ledger:
-            services = Services(context.settings(), ledger, head, {}, context.clock)
+        with ExitStack() as opened:
+            services = Services(context.settings(), _ledger(opened), head, {}, context.clock)
             yield services, register_of(services)
+
+
+def _ledger(opened: ExitStack) -> Ledger:
+    try:
+        return opened.enter_context(context.ledger())
+    except BadInput as error:
+        raise BadInput.one(f"{error} Without one, --roles-only says what becomes of roles.") from None
 
 
 @contextmanager
