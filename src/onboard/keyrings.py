@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,16 @@ def keyring(settings: Settings, clock: Clock) -> Keyring:
     mount, _, folder = settings.ledger.keyring.removeprefix("vault:").partition("/")
     reading, writing = (partial(_vault, settings, clock, purpose) for purpose in ("reading", "writing"))
     return VaultKeyring(reading, writing, mount, folder)
+
+
+def doubts(settings: Settings) -> Iterator[str]:
+    """What may keep others from reading people's names, or let them live on after an erasure."""
+    url, ours = settings.ledger_url.get_secret_value(), settings.ledger
+    if ours.keyring == "file" and not url.startswith("sqlite"):
+        yield (
+            "the keyring is a file, and the ledger is on a server: a worker on another machine can't work unless "
+            'it shares that file. Or keep the keys in Vault: ledger.keyring = "vault".'
+        )
 
 
 def _vault(settings: Settings, clock: Clock, purpose: Purpose) -> Vault:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onboard.cli import context, output
+from onboard.cli import context, output, render
 from onboard.cli.output import Json
 from onboard.errors import BadInput, OnboardError
 
@@ -39,10 +39,10 @@ Rights = Annotated[
 
 @app.command("doctor")
 def doctor(rights: Rights = False, as_json: Json = False) -> None:
-    """Check systems, credentials, the ledger and the policies. Exit 5 if a system is down."""
+    """Check systems, credentials, the ledger, its keyring and the policies. Exit 5 if a system is down."""
     settings = context.settings()
     ledger = _ledger(settings)
-    signed = [_checkpoints(settings)] if ledger.well else []
+    signed = [_keyring(settings), _checkpoints(settings)] if ledger.well else []
     checks = [*_systems(settings, capabilities=rights), ledger, *signed, _policy(settings)]
     if as_json:
         output.emit_json(checks)
@@ -125,6 +125,25 @@ def _ledger(settings: Settings) -> Check:
     except OnboardError as failure:
         return Check("ledger", "", well=False, found="can't be used", advice=(str(failure),), code=failure.exit_code)
     return Check("ledger", "", well=True, found=f"{output.count(head.seq, 'entry', 'entries')}, head {head.hash[:12]}")
+
+
+def _keyring(settings: Settings) -> Check:
+    """Whether people's keys are there, and are this ledger's."""
+    from onboard import keyrings
+
+    kind = settings.ledger.keyring.partition(":")[0]
+    try:
+        with context.ledger() as ledger:
+            begun, place = ledger.keys.begun(), ledger.keys.place
+            lost = ledger.keys.lost() - render.register(ledger).erased if begun else frozenset()
+    except OnboardError as failure:
+        return Check("keyring", kind, well=False, found="can't be used", advice=(str(failure),), code=failure.exit_code)
+    advice = tuple(keyrings.doubts(settings))
+    if lost:
+        people = output.count(len(lost), "person has", "people have")
+        advice += (f"{people} no key in it, and were never erased. Put back its newest copy, if there is one.",)
+    found = f"at {place}" if begun else "none yet"
+    return Check("keyring", kind, well=not lost, found=found, advice=advice, code=4 if lost else 0)
 
 
 def _checkpoints(settings: Settings) -> Check:

@@ -52,7 +52,9 @@ def erase(person: Person, yes: Yes = False) -> None:
             preview.confirm(services, who)
         erasure.erase(services, who, context.actor(services))
     output.say(f"Erased. {who[:10]} stands for nobody any more, and the journal is as whole as before.")
-    output.say("Copies made earlier (backups, exports) still hold what they held: let them expire, or delete them.")
+    output.say(
+        "Backups of the ledger can't tell it either. Answers and exports handed out earlier can: have them deleted."
+    )
 
 
 @app.command("hold")

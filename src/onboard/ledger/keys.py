@@ -53,6 +53,20 @@ class Keys:
             self._scrub()
         self._ready = True
 
+    def begun(self) -> bool:
+        """Whether a keyring is this ledger's yet, and there."""
+        with self._database.reading() as connection:
+            mark_ = belonging(connection)
+        if mark_ is not None:
+            self.require(mark_)
+        return mark_ is not None
+
+    def lost(self) -> frozenset[str]:
+        """The people of whom something is kept, and no key: they are being erased, or their key is lost."""
+        with self._database.reading() as connection:
+            people = set(connection.scalars(select(person_keys.c.person).where(person_keys.c.key == b"")))
+        return frozenset(people - self._keyring.keys(people).keys())
+
     def require(self, belongs: bytes) -> None:
         """Raises SystemFailed unless the keyring is the one with this mark."""
         found = self._keyring.keys((INDEX,)).get(INDEX)
