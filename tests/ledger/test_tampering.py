@@ -1,13 +1,12 @@
-"""Somebody with the database file in their hands, and in the end with the signing key too."""
+"""Somebody with the database in their hands, a file or a server, and in the end with the signing key too."""
 
 from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection, text
 
 from onboard.errors import Findings
 from onboard.ledger import Head, Ledger, Record, checkpoints, proofs, records, verify_export
@@ -25,7 +25,7 @@ from onboard.ledger.notary import FileWitness, LocalSigner
 from onboard.ledger.proofs import Checkpoint, Row, Verdict
 from onboard.model import OPERATOR
 from tests.ledger.builders import START
-from tests.ledger.conftest import Clock
+from tests.ledger.conftest import Clock, raw
 
 TOOL = Path(verify_export.__file__)
 
@@ -37,7 +37,7 @@ class Auditor:
     ledger: Ledger
     folder: Path
     clock: Clock
-    raw: sqlite3.Connection
+    raw: Connection
 
     @property
     def witness(self) -> Path:
@@ -54,6 +54,10 @@ class Auditor:
     def checkpoint(self, key: str = "key.pem") -> Checkpoint:
         notary = Notary(LocalSigner(self.folder / key), (FileWitness(self.witness),))
         return take(self.ledger.journal, notary, OPERATOR, self.clock).checkpoint
+
+    def execute(self, statement: str, **values: object) -> None:
+        """By a tool of the tamperer's own, which knows of no ledger."""
+        self.raw.execute(text(statement), values)
 
     def rows(self) -> list[Row]:
         return list(self.ledger.journal.rows())
@@ -85,29 +89,27 @@ def exported(row: Row) -> bytes:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A file, which anybody who has it can write to by what they like."""
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
-
-
-@pytest.fixture
-def auditor(ledger: Ledger, url: str, tmp_path: Path, clock: Clock) -> Auditor:
-    raw = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
-    for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        raw.execute(f"DROP TRIGGER {trigger}")
-    made = Auditor(ledger, tmp_path, clock, raw)
-    for first in (1, 5, 9):
-        made.note(*(f"d{number}" for number in range(first, first + 4)))
-        clock.forward(60)
-        made.checkpoint()
-    return made
+def auditor(ledger: Ledger, url: str, tmp_path: Path, clock: Clock) -> Iterator[Auditor]:
+    triggers = ["journal_never_update", "journal_never_delete"]
+    if not url.startswith("sqlite"):
+        triggers = ["journal_never_changes ON journal"]
+    with raw(url) as connection:
+        made = Auditor(ledger, tmp_path, clock, connection)
+        for trigger in triggers:
+            made.execute(f"DROP TRIGGER {trigger}")
+        for first in (1, 5, 9):
+            made.note(*(f"d{number}" for number in range(first, first + 4)))
+            clock.forward(60)
+            made.checkpoint()
+        yield made
 
 
 def store(auditor: Auditor, rows: Iterable[Row]) -> None:
     """Replace the whole table."""
-    kept = [(place, digest, canonical) for place, canonical, digest in rows]
-    auditor.raw.execute("DELETE FROM journal")
-    auditor.raw.executemany("INSERT INTO journal (seq, hash, canonical) VALUES (?, ?, ?)", kept)
+    auditor.execute("DELETE FROM journal")
+    for seq, canonical, digest in rows:
+        values = {"seq": seq, "hash": digest, "canonical": canonical}
+        auditor.execute("INSERT INTO journal (seq, hash, canonical) VALUES (:seq, :hash, :canonical)", **values)
 
 
 def resealed(records: Iterable[Record], after: Row | None = None) -> list[Row]:
@@ -141,8 +143,8 @@ def test_an_untouched_journal_is_proven_as_far_as_the_last_checkpoint_that_the_w
 
 
 def change(auditor: Auditor) -> None:
-    swap = """replace(canonical, '"d6"', '"dX"')"""
-    auditor.raw.execute(f"UPDATE journal SET canonical = CAST({swap} AS BLOB) WHERE seq = 8")
+    swapped = auditor.rows()[7][1].replace(b'"d6"', b'"dX"')
+    auditor.execute("UPDATE journal SET canonical = :swapped WHERE seq = 8", swapped=swapped)
 
 
 def change_and_hash_again(auditor: Auditor) -> None:
@@ -151,11 +153,11 @@ def change_and_hash_again(auditor: Auditor) -> None:
 
 
 def destroy(auditor: Auditor) -> None:
-    auditor.raw.execute("UPDATE journal SET canonical = x'00ff' WHERE seq = 8")
+    auditor.execute("UPDATE journal SET canonical = :noise WHERE seq = 8", noise=b"\x00\xff")
 
 
 def remove(auditor: Auditor) -> None:
-    auditor.raw.execute("DELETE FROM journal WHERE seq = 8")
+    auditor.execute("DELETE FROM journal WHERE seq = 8")
 
 
 def remove_and_close_the_gap(auditor: Auditor) -> None:
@@ -171,11 +173,11 @@ def insert(auditor: Auditor) -> None:
 
 def reorder(auditor: Auditor) -> None:
     for old, new in ((8, 99), (9, 8), (99, 9)):
-        auditor.raw.execute("UPDATE journal SET seq = ? WHERE seq = ?", (new, old))
+        auditor.execute("UPDATE journal SET seq = :new WHERE seq = :old", new=new, old=old)
 
 
 def number_anew(auditor: Auditor) -> None:
-    auditor.raw.execute("UPDATE journal SET seq = seq + 100 WHERE seq >= 8")
+    auditor.execute("UPDATE journal SET seq = seq + 100 WHERE seq >= 8")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,7 @@ def test_a_tail_rewritten_without_its_checkpoints_is_denied_by_the_witness(audit
 
 
 def test_the_newest_entries_cut_off_are_missed_by_the_witness(auditor: Auditor) -> None:
-    auditor.raw.execute("DELETE FROM journal WHERE seq > 14")
+    auditor.execute("DELETE FROM journal WHERE seq > 14")
 
     blind, told = auditor.verify(pinned=True), auditor.verify(pinned=True, witnessed=True)
 
@@ -265,7 +267,7 @@ def test_the_newest_entries_cut_off_are_missed_by_the_witness(auditor: Auditor) 
 
 def test_the_newest_entries_cut_off_or_exchanged_show_against_a_head_that_was_noted(auditor: Auditor) -> None:
     noted = (16, auditor.rows()[15][2])
-    auditor.raw.execute("DELETE FROM journal WHERE seq > 14")
+    auditor.execute("DELETE FROM journal WHERE seq > 14")
 
     missing = proofs.verify(auditor.rows(), known=noted).problem
     auditor.note("x", "y")
