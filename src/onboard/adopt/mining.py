@@ -12,19 +12,17 @@ import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsRichComparison
 
 #: How many people's rights each person's are compared with, and how many candidates are weighed.
 ANCHORS = 100
 POOL = 1000
 
 
-class _Ordered(Protocol):
-    def __lt__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-
-
-T = TypeVar("T", bound=_Ordered)
+T = TypeVar("T", bound="SupportsRichComparison")
 
 
 @dataclass(frozen=True, slots=True)

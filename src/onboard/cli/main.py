@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 import onboard
 from onboard.cli import (
     access,
+    adopt,
     demo,
     doctor,
     engagement,
@@ -81,6 +82,7 @@ app.add_typer(doctor.app)
 app.add_typer(lifecycle.app)
 app.add_typer(plans.app)
 app.add_typer(access.app)
+app.add_typer(adopt.app)
 person.app.add_typer(rights.app)
 app.add_typer(person.app, name="person")
 app.add_typer(engagement.app, name="engagement")
