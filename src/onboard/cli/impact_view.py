@@ -16,8 +16,9 @@ from onboard.review.impact import Consequences, Group
 
 #: People that a line of many names; the rest are counted.
 FEW = 4
-#: Rows of a Markdown table that are shown; GitHub cuts a comment off at 65,536 characters.
+#: Rows of a Markdown table that are shown, and characters of a comment: GitHub takes none of more than 65,536.
 MOST = 100
+LONGEST = 60_000
 #: By this a pull request's comment is found again.
 MARK = "<!-- onboard policy impact -->"
 
@@ -61,7 +62,9 @@ class Shown:
             cells = [(*map(_escaped, row), *[""] * (width - len(row))) for row in shown]
             lines += ["", f"**{title}**", "", f"|{' |' * width}", f"|{'---|' * width}"]
             lines += [f"| {' | '.join(row)} |" for row in cells]
-        return "\n".join([*lines, "", *self._sentences()])
+        text = "\n".join([*lines, "", *self._sentences()])
+        whole = text[:LONGEST].rpartition("\n")[0]
+        return text if len(text) <= LONGEST else f"{whole}\n\nThis is too long to be shown whole."
 
     def _sections(self) -> list[tuple[str, list[tuple[str, ...]]]]:
         found = [("Roles", [*map(_stage_row, self.roles.shifts), *self._limit_rows()])]
