@@ -14,7 +14,7 @@ from onboard.policy.cases import run
 from onboard.policy.catalogue import load
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import check
-from tests.policy.small import FILES, MARTA, NO_ADMIN, TODAY, complaints, engagement, policy, register
+from tests.policy.small import FILES, MARTA, NO_ADMIN, TODAY, complaints, engagement, kept, policy, register
 
 API = Resource.parse("github:repo:acme/api")
 STARTER = Path(__file__).parents[2] / "policies"
@@ -36,7 +36,7 @@ when {{ {condition} }};
 
 def refused(condition: str, **on: Any) -> set[str]:
     """The resources refused to Marta, as she is, by one condition."""
-    guarded = policy(**{"guardrails/admin.cedar": rule(condition)})
+    guarded = kept(**{"guardrails/admin.cedar": rule(condition)})
     record = register(**on)
     grants = desired(guarded, record, [MARTA], TODAY)
     return {str(refusal.grant.resource) for refusal in check(guarded, grants, record, TODAY)}

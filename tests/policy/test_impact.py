@@ -11,7 +11,7 @@ from onboard.errors import BadInput
 from onboard.model import Assignment, Phase
 from onboard.policy.catalogue import Policy, load_at
 from onboard.policy.impact import Impact, RoleImpact, impact, role_impact
-from tests.policy.small import FILES, MARTA, NO_ADMIN, ROLE, SYSTEMS, TODAY, policy, register
+from tests.policy.small import FILES, MARTA, NO_ADMIN, ROLE, SYSTEMS, TODAY, kept, policy, register
 
 BASE = policy()
 PUSH = "    - {resource: github:repo:acme/api, level: push, after: first_merge}\n"
@@ -72,7 +72,7 @@ def test_a_right_that_only_ends_sooner_is_said_to() -> None:
 
 def test_what_a_guardrail_newly_forbids_is_named_for_each_person_and_what_it_forbade_before_is_not() -> None:
     rule = NO_ADMIN.replace('"no-admin"', '"no-push"').replace('== "admin"', '== "push"')
-    head = policy(**{"guardrails/push.cedar": rule})
+    head = kept(**{"guardrails/push.cedar": rule})
 
     (refusal,) = of_people(head).refused
     back = impact(head, BASE, register(), [MARTA], TODAY)
@@ -123,7 +123,7 @@ def test_a_role_that_comes_or_goes_is_gained_or_lost_whole() -> None:
 def test_a_guardrail_that_newly_refuses_a_role_is_told_without_anybody_having_it() -> None:
     rule = NO_ADMIN.replace('"no-admin"', '"no-push"').replace('== "admin"', '== "push"')
 
-    ((role, phases, refusal),) = of_roles(policy(**{"guardrails/push.cedar": rule})).refused
+    ((role, phases, refusal),) = of_roles(kept(**{"guardrails/push.cedar": rule})).refused
 
     assert (role, phases, refusal.rule) == ("engineer", (Phase.RAMP_UP, Phase.FULL_OPERATION), "no-push")
 

@@ -21,6 +21,7 @@ from onboard.policy.authority import SCHEMA as AUTHORITY_SCHEMA
 from onboard.policy.authority import Authority, compile_authority
 from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
 from onboard.policy.checks import CHECKS, Draft
+from onboard.policy.forbidden import no_line_is_always_forbidden
 from onboard.policy.reading import Reader, facts, resources, spared
 from onboard.policy.revision import files_at
 from onboard.policy.strict import Block, Notes, read
@@ -64,9 +65,24 @@ class Policy:
 
     @classmethod
     def from_files(cls, files: Mapping[str, str], systems: Mapping[str, Kind], folder: str = "policies") -> Policy:
-        """The policy that a bundle holds, by paths relative to its folder. Raises BadInput with every problem."""
+        """The policy that these files say, by paths relative to their folder. Raises BadInput with every problem."""
         notes = Notes(folder)
         draft, guardrails = _draft(files, systems, notes)
+        no_line_is_always_forbidden(draft, guardrails, notes)
+        return cls._of(files, draft, guardrails, notes)
+
+    @classmethod
+    def kept(cls, files: Mapping[str, str], systems: Mapping[str, Kind]) -> Policy:
+        """The policy of a bundle that the ledger kept: it was in force, whether or not today's onboard would take it.
+
+        Raises BadInput where it can't be understood.
+        """
+        notes = Notes("policies")
+        draft, guardrails = _draft(files, systems, notes)
+        return cls._of(files, draft, guardrails, notes)
+
+    @classmethod
+    def _of(cls, files: Mapping[str, str], draft: Draft, guardrails: Guardrails, notes: Notes) -> Policy:
         authority = compile_authority(files, notes)
         for check in CHECKS:
             check(draft, notes)
@@ -74,7 +90,7 @@ class Policy:
         return cls(
             bundle_hash(files),
             MappingProxyType(dict(sorted(files.items()))),
-            MappingProxyType(dict(systems)),
+            MappingProxyType(dict(draft.systems)),
             draft.facts,
             draft.resources,
             draft.roles,

@@ -216,7 +216,7 @@ def _each_role_has_its_playbook(draft: Draft, notes: Notes) -> None:
             notes.add(role.source, f"role {role.name} follows the playbook {role.playbook!r}, which isn't there.{hint}")
 
 
-def _covers(first: Entitlement, other: Entitlement) -> bool:
+def covers(first: Entitlement, other: Entitlement) -> bool:
     """Whether whoever gets `other` has `first` by then."""
     always = not first.models or (other.models and other.models <= first.models)
     return bool(
@@ -233,7 +233,7 @@ def _each_grant_adds_something(draft: Draft, notes: Notes) -> None:
         for index, line in enumerate(role.entitlements):
             scale = draft.scale(line.resource)
             for other in role.entitlements[:index]:
-                if scale is None or other.resource != line.resource or not _covers(other, line):
+                if scale is None or other.resource != line.resource or not covers(other, line):
                     continue
                 enough = other.level == line.level or (
                     not scale.open and scale.rank(other.level) > scale.rank(line.level)
@@ -260,7 +260,7 @@ def _each_grant_stands_on_its_foundation(draft: Draft, notes: Notes) -> None:
         below = _foundation(draft, line)
         if below is None:
             continue
-        if not any(_rests(other, below) and _covers(other, line) for other in role.entitlements):
+        if not any(_rests(other, below) and covers(other, line) for other in role.entitlements):
             name = below + ("MOUNT" if below.endswith(":") else "")
             notes.add(
                 line.source,

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from onboard.errors import OnboardError
-from onboard.levels import scale_of
 from onboard.model import Assignment, Engagement, Grant, Proof, Resource, Vendor, Warrant
 from onboard.policy.catalogue import Policy
 from onboard.policy.cedar import Rule
 from onboard.policy.desired import RegisterView
 from onboard.policy.judging import Judge, What, Who
-from onboard.policy.question import Place, Principal, Terms, Thing, day_number
-from onboard.policy.terms import ResourceSpec
+from onboard.policy.question import Place, Principal, Terms, day_number, duties_of, thing_of
 from onboard.rota import on_call_until
 
 
@@ -128,29 +126,6 @@ class Guard:
             spec = self._policy.resources.get(resource)
             duties = self._lets[resource, level] = duties_of(spec, level) if spec is not None else frozenset()
         return duties
-
-
-def duties_of(spec: ResourceSpec, level: str) -> frozenset[str]:
-    """What a level lets somebody do; on a closed scale also what the levels below it do."""
-    scale = scale_of(spec.resource)
-    below = (name for name in spec.duties if name == level or (not scale.open and scale.rank(name) < scale.rank(level)))
-    return frozenset(duty for name in below for duty in spec.duties[name])
-
-
-def thing_of(spec: ResourceSpec, kind: str) -> Thing:
-    """A resource as guardrails see it."""
-    resource, classification = spec.resource, spec.classification
-    return Thing(
-        id=str(resource),
-        system=resource.system,
-        kind=kind,
-        type=resource.type,
-        owner=spec.owner,
-        classification=classification.value,
-        sensitivity=classification.rank,
-        tags=spec.tags,
-        exclusive=spec.exclusive,
-    )
 
 
 def place_of(

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 
+from onboard.levels import scale_of
+from onboard.policy.terms import ResourceSpec
+
 #: Attributes by the variable that has them: ("context", "level"). "*" is every attribute of a variable.
 Reads = frozenset[tuple[str, str]]
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -126,6 +129,30 @@ EVERYTHING: Reads = frozenset(
 #: What the first schema that was released has. Policies that bring it along load as before: their rules read no more.
 _LATER = {"duties", "dpa", "location", "location_allowed", "on_call", "today", "until", "engagement_ends"}
 AT_FIRST: Reads = frozenset((variable, name) for variable, name in EVERYTHING if name not in _LATER)
+
+
+def duties_of(spec: ResourceSpec, level: str) -> frozenset[str]:
+    """What a level lets somebody do; on a closed scale also what the levels below it do."""
+    scale = scale_of(spec.resource)
+    below = (name for name in spec.duties if name == level or (not scale.open and scale.rank(name) < scale.rank(level)))
+    return frozenset(duty for name in below for duty in spec.duties[name])
+
+
+def thing_of(spec: ResourceSpec, kind: str) -> Thing:
+    """A resource as guardrails see it."""
+    resource, classification = spec.resource, spec.classification
+    return Thing(
+        id=str(resource),
+        system=resource.system,
+        kind=kind,
+        type=resource.type,
+        owner=spec.owner,
+        classification=classification.value,
+        sensitivity=classification.rank,
+        tags=spec.tags,
+        exclusive=spec.exclusive,
+    )
+
 
 #: Asked once as guardrails load, to see that their schema describes what is asked.
 PROBE = Question(

@@ -72,7 +72,7 @@ def _policy(ledger: Ledger, kinds: Mapping[str, Kind], then: Register) -> tuple[
     if then.policy is None:
         return None, "no policy was in force yet"
     try:
-        return Policy.from_files(ledger.bundles.get(then.policy), kinds), None
+        return Policy.kept(ledger.bundles.get(then.policy), kinds), None
     except BadInput as error:
         count = len(error.problems)
         return None, f"policy {then.policy[:7]} can't be read by this version or for these systems ({count} problems)"
