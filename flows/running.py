@@ -78,10 +78,11 @@ def now() -> datetime:
 def services() -> Iterator[Services]:
     """The services that this worker's environment and onboard.toml describe; the ledger is closed at the end.
 
-    Raises OnboardError for what is wrong with them or with what is done with them, and Fault for everything else.
+    Where the policies can't be read, those last in force hold. Raises OnboardError for what is wrong with settings or
+    with what is done, and Fault for everything else.
     """
     with told():
-        built = wiring.build(Settings.load(os.environ, Path.cwd()), now, _logger().warning)
+        built = wiring.build(Settings.load(os.environ, Path.cwd()), now, _logger().warning, regardless=True)
         try:
             yield built
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onboard.cli import output, render
-from onboard.errors import Findings, NotAuthorised, SystemFailed
+from onboard.errors import BadInput, Findings, NotAuthorised, SystemFailed
 from onboard.model import OPERATOR, Actor
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ def begun_ledger() -> Iterator[Ledger]:
 
 
 @contextmanager
-def services() -> Iterator[Services]:
-    """Everything: ledger, policy and readers."""
+def services(*, regardless: bool = False) -> Iterator[Services]:
+    """Everything: ledger, policy and readers. `regardless` of policies that can't be read: for taking access away."""
     from onboard import wiring
 
-    built = wiring.build(settings(), clock, partial(output.say, stderr=True))
+    built = wiring.build(settings(), clock, partial(output.say, stderr=True), regardless=regardless)
     try:
         yield built
     finally:
@@ -85,8 +85,12 @@ def caller() -> Actor:
     """Who types, for commands that need no system otherwise; with a Vault login it is looked up."""
     if vault_token() is None:
         return OPERATOR
-    with services() as opened:
-        return actor(opened)
+    try:
+        with services() as opened:
+            return actor(opened)
+    except BadInput as failure:
+        output.say(f"Recorded as by the operator, not by you: {failure}", stderr=True)
+        return OPERATOR
 
 
 def actor(services: Services) -> Actor:

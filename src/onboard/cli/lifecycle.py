@@ -159,7 +159,7 @@ def offboard(person: Person, engagement: Engagement = None, yes: Yes = False, as
     """Take everything from a person who leaves, and read it back. With --engagement, only what that one gave."""
     from onboard.lifecycle import offboarding
 
-    with context.services() as services:
+    with context.services(regardless=True) as services:
         who = context.person(services, person)
         if not yes:
             preview.before_offboarding(services, who, engagement)
@@ -181,7 +181,7 @@ def cutoff(
 
     if (person is None) == (vendor is None):
         raise BadInput.one("Say whom to cut off: onboard cutoff PERSON, or onboard cutoff --vendor VENDOR")
-    with context.services() as services:
+    with context.services(regardless=True) as services:
         cut = _cut_vendor(services, vendor, yes=yes) if vendor else _cut_person(services, person or "", yes=yes)
         if as_json:
             output.emit_json({"levers": cut.levers, **view.report_json(cut.report), "exit_code": cut.exit_code})

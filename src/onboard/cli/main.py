@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 import onboard
 from onboard.cli import (
     access,
+    delegate,
     adopt,
     demo,
     doctor,
@@ -88,6 +89,7 @@ app.add_typer(person.app, name="person")
 app.add_typer(engagement.app, name="engagement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(delegate.app, name="delegate")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(listening.app)
 app.add_typer(export.app, name="export")

@@ -11,12 +11,12 @@ import typer
 from onboard.cli import binding, confirm, context, output, person_view, render
 from onboard.cli.output import Json
 from onboard.errors import BadInput, Problem
-from onboard.model import OPERATOR
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from onboard.ledger import Ledger, Profile
+    from onboard.model import Actor
 
 
 app = typer.Typer(help="Enter people, and see what is known of them.", no_args_is_help=True)
@@ -53,7 +53,7 @@ def add(
         profile = Profile(name, email, handles)
         person = _entered(ledger, profile) or new_person_id()
         if person not in render.register(ledger).people:
-            _enter(ledger, {person: profile})
+            _enter(ledger, {person: profile}, _editor(ledger, ""))
     output.say(person)
     binding.look_up({person: profile.handles})
 
@@ -77,7 +77,7 @@ def change(
         who = render.resolve(ledger.people, person)
         old = ledger.people.get(who)
         new = Profile(name or old.name, email or old.email, {**old.handles, **handles})
-        _update(ledger, who, new, handles)
+        _update(ledger, who, new, handles, _editor(ledger, who))
     output.say(f"Changed {name or old.name} ({render.short(who)}).")
     binding.look_up({who: handles})
 
@@ -124,10 +124,11 @@ def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
         updated = Profile(profile.name, old.email, {**old.handles, **profile.handles})
         if updated != old:
             changed[person] = updated
-    _enter(ledger, new)
+    editor = _editor(ledger, *([""] if new else []), *changed)
+    _enter(ledger, new, editor)
     for person, profile in changed.items():
         before = kept[person].handles
-        _update(ledger, person, profile, {s: h for s, h in profile.handles.items() if before.get(s) != h})
+        _update(ledger, person, profile, {s: h for s, h in profile.handles.items() if before.get(s) != h}, editor)
     return _Brought(new, changed, len(roster) - len(new) - len(changed))
 
 
@@ -145,7 +146,23 @@ def show(person: Who, as_json: Json = False) -> None:
         person_view.one(ledger, render.resolve(ledger.people, person), as_json=as_json)
 
 
-def _enter(ledger: Ledger, profiles: Mapping[str, Profile]) -> None:
+def _editor(ledger: Ledger, *people: str) -> Actor:
+    """Who types, once it is known that they may change what is kept of these people; "" is somebody new.
+
+    Raises NotAuthorised, and BadInput where the policies can't be read.
+    """
+    from onboard import wiring
+    from onboard.lifecycle.authority import permit
+    from onboard.policy.deeds import Action
+
+    authority = wiring.load_policy(context.settings()).authority
+    actor, register = context.caller(), render.register(ledger)
+    for person in people:
+        permit(authority, register, Action.EDIT_PEOPLE, actor, person)
+    return actor
+
+
+def _enter(ledger: Ledger, profiles: Mapping[str, Profile], actor: Actor) -> None:
     """Keep who these people are, then record that they are there."""
     from onboard.ledger import records
 
@@ -153,15 +170,14 @@ def _enter(ledger: Ledger, profiles: Mapping[str, Profile]) -> None:
     ledger.people.add_all({person: profile for person, profile in profiles.items() if person not in known})
     facts = [records.person_added(person) for person in profiles]
     if facts:
-        ledger.journal.append_many(facts, actor=OPERATOR, at=context.clock())
+        ledger.journal.append_many(facts, actor=actor, at=context.clock())
 
 
-def _update(ledger: Ledger, person: str, profile: Profile, handles: Mapping[str, str]) -> None:
+def _update(ledger: Ledger, person: str, profile: Profile, handles: Mapping[str, str], actor: Actor) -> None:
     """Replace a profile and, in one with it, record who gave handles anew: Vault's says who may approve as whom."""
     from onboard.ledger import records
 
     facts = [records.handle_changed(person, system) for system in sorted(handles)]
-    actor = context.caller() if facts else OPERATOR
 
     def note(connection: Connection) -> None:
         ledger.journal.append_in(connection, facts, actor=actor, at=context.clock())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -76,28 +76,54 @@ def inbox(as_json: Json = False) -> None:
     with context.services() as services:
         actor = approvals.authenticate(services, context.vault_token())
         mine = approvals.inbox(services, actor)
-        _show(services, register_of(services), mine, as_json, "Nothing waits for you.")
+        _show(services, register_of(services), mine, as_json, "Nothing waits for you.", lines=True)
 
 
-def _show(services: Services, register: Register, proposals: Iterable[Proposal], as_json: bool, none: str) -> None:
-    from onboard.cli.render import moment
-    from onboard.lifecycle.reconciling import lacking
-
+def _show(
+    services: Services,
+    register: Register,
+    proposals: Iterable[Proposal],
+    as_json: bool,
+    none: str,
+    *,
+    lines: bool = False,
+) -> None:
+    """A table of plans, and with `lines` what each of them would change."""
     found = list(proposals)
     if as_json:
-        output.emit_json([_json(register, proposal) for proposal in found])
+        output.emit_json([_json(services, register, proposal) for proposal in found])
         return
     if not found:
         output.say(none)
         return
     name = context.names(services)
-    rows = []
-    for proposal in found:
-        waits = "; ".join(lacking(register, proposal.digest)) or "its application"
-        changes = str(len(proposal.changes))
-        rows.append((proposal.digest[:8], name(proposal.person), changes, moment(proposal.at), waits))
+    rows = [_row(services, register, proposal, name) for proposal in found]
     output.table(rows, ("plan", "person", "changes", "proposed", "waits for"))
+    for proposal in found if lines else ():
+        output.say()
+        _show_lines(proposal, name)
     output.next_step(_step(register, found[0]))
+
+
+def _row(
+    services: Services, register: Register, proposal: Proposal, name: Callable[[str], str]
+) -> tuple[str, str, str, str, str]:
+    from onboard.lifecycle.capacities import overdue
+    from onboard.lifecycle.reconciling import lacking
+
+    lacks = lacking(register, proposal.digest)
+    waits = "; ".join(lacks) or "its application"
+    late = " (overdue)" if lacks and overdue(services, proposal) else ""
+    changes, at = str(len(proposal.changes)), render.moment(proposal.at)
+    return (proposal.digest[:8], name(proposal.person), changes, at, waits + late)
+
+
+def _show_lines(proposal: Proposal, name: Callable[[str], str]) -> None:
+    """What a plan on record would change."""
+    from onboard.lifecycle.story import proposed
+
+    output.say(f"Plan {proposal.digest[:8]} for {name(proposal.person)}:")
+    output.table([row.cells() for row in proposed(proposal)])
 
 
 def _step(register: Register, proposal: Proposal) -> str:
@@ -112,11 +138,19 @@ def _step(register: Register, proposal: Proposal) -> str:
     return " ".join([f"onboard approve {proposal.digest[:8]}", *(f"--accept {name}" for name in hazards)])
 
 
-def _json(register: Register, proposal: Proposal) -> dict[str, Any]:
+def _json(services: Services, register: Register, proposal: Proposal) -> dict[str, Any]:
+    from onboard.lifecycle.capacities import overdue
     from onboard.lifecycle.reconciling import lacking
 
     waits = list(lacking(register, proposal.digest))
-    return {**proposal.terms, "digest": proposal.digest, "proposed_at": proposal.at, "lacks": waits}
+    late = bool(waits) and overdue(services, proposal)
+    return {
+        **proposal.terms,
+        "digest": proposal.digest,
+        "proposed_at": proposal.at,
+        "lacks": waits,
+        "overdue": late,
+    }
 
 
 @app.command("approve")
@@ -132,12 +166,15 @@ def approve(
 
     with context.services() as services:
         actor = approvals.authenticate(services, context.vault_token())
+        if not as_json:
+            _show_lines(register_of(services).proposal(digest), context.names(services))
         proposal = approvals.approve(services, digest, actor, accept or ())
         waits = lacking(register_of(services), proposal.digest)
         if as_json:
             output.emit_json(_decision(proposal, actor, "approved", waits))
             return
         short, name = proposal.digest[:8], context.names(services)
+        output.say()
         output.say(f"{name(actor.id)} approved plan {short} for {name(proposal.person)}.")
         if waits:
             output.say(f"It still lacks {' and '.join(waits)}.")

@@ -13,7 +13,7 @@ from onboard.cli.render import moment, short
 from onboard.engine.perform import Outcome
 from onboard.engine.plan import Authority, Part
 from onboard.engine.reconcile import Certificate
-from onboard.ledger import Register
+from onboard.ledger import Approval, Register
 from onboard.lifecycle.offboarding import CutOff
 from onboard.lifecycle.reconciling import Report, lacking
 from onboard.lifecycle.remains import FEW
@@ -96,13 +96,18 @@ class View:
         if part.blocked:
             say("  Correct the policy, or the role; then plan again")
             return
-        given = {approval.as_role: approval.actor.id for approval in self.register.approvals(part.digest)}
+        given = {approval.as_role: approval for approval in self.register.approvals(part.digest)}
         for need in part.needs:
             people = " or ".join(self.names(person) for person in need.people)
             if need.role in given:
-                say(f"  Plan {part.digest[:8]} was approved by {self.names(given[need.role])} ({need.role})")
+                say(f"  Plan {part.digest[:8]} was approved by {self._speaker(given[need.role])}")
             else:
                 say(f"  Plan {part.digest[:8]} needs approval by {people} ({need.role})")
+
+    def _speaker(self, approval: Approval) -> str:
+        """Who approved, in which capacity, and for whom."""
+        whose = f", as delegate of {self.names(approval.for_whom)}" if approval.for_whom else ""
+        return f"{self.names(approval.actor.id)} ({approval.as_role}{whose})"
 
     def next(self) -> str | None:
         """The command that leads on, where there is one; what failed first, then what waits."""

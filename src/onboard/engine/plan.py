@@ -45,8 +45,7 @@ class Change:
     @property
     def removes(self) -> bool:
         """Whether this takes access away, wholly or by lowering its level."""
-        scale = scale_of(self.resource)
-        return self.after is None or (not scale.open and scale.rank(self.after) < scale.rank(self.before))
+        return removes(self.resource, self.before, self.after)
 
     @property
     def order(self) -> tuple[bool, bool, Resource, str]:
@@ -67,6 +66,12 @@ class Change:
         verb = "revoke" if self.removes else "grant"
         held = f"{self.before} → {self.after}" if self.before and self.after else self.before or self.after
         return f"{verb} {self.resource} {held}"
+
+
+def removes(resource: Resource, before: str | None, after: str | None) -> bool:
+    """Whether going from one level to another takes access away; on an open scale no level is lower than another."""
+    scale = scale_of(resource)
+    return after is None or (not scale.open and scale.rank(after) < scale.rank(before))
 
 
 def warrant_terms(warrant: Warrant) -> dict[str, Any]:

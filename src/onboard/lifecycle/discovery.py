@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from onboard.errors import BadInput
 from onboard.ledger import records
+from onboard.lifecycle.authority import require
 from onboard.lifecycle.gates import enter
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor, Phase
+from onboard.policy.deeds import Action
 from onboard.wiring import Services
 
 
@@ -23,6 +25,7 @@ def start_everyone(services: Services, engagement: str, actor: Actor) -> Report:
         known = ", ".join(sorted(register.engagements)) or "none is loaded"
         raise BadInput.one(f"No engagement {engagement!r} (known: {known}). Load it: onboard engagement load FILE")
     people = [person for person in register.staffed(engagement) if register.left(person) is None]
+    require(services, register, Action.RECORD, actor, *people)
     for person in people:
         for assignment in register.assignments(person):
             if assignment.engagement == engagement and assignment.phase is None and not assignment.ended:

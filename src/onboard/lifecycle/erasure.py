@@ -15,9 +15,11 @@ from onboard.engine.diff import Sight, Subject
 from onboard.engine.parallel import each
 from onboard.errors import Refused, SystemFailed, Waiting
 from onboard.ledger import Register, records
+from onboard.lifecycle.authority import require
 from onboard.lifecycle.proposing import alone, subjects_of
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
+from onboard.policy.deeds import Action
 from onboard.wiring import Services
 
 
@@ -27,6 +29,7 @@ def erase(services: Services, person: str, actor: Actor) -> None:
     Asked again it goes on where it was interrupted. Raises Refused with everything that stands in the way, SystemFailed
     where a system can't be read, Waiting where somebody else works on the person.
     """
+    require(services, register_of(services), Action.ERASE, actor, person)
     _erase(services, person, actor, partial(_observed, services))
 
 

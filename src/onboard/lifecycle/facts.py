@@ -8,11 +8,13 @@ from pathlib import Path
 
 from onboard.errors import BadInput
 from onboard.ledger import records
+from onboard.lifecycle.authority import require
 from onboard.lifecycle.evidence import fingerprint
 from onboard.lifecycle.gates import assignment_of
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
+from onboard.policy.deeds import Action
 from onboard.wiring import Services
 
 
@@ -31,6 +33,7 @@ def record(
     A milestone belongs to the assignment, a prerequisite to the person. Of `evidence` the ledger keeps the sha256.
     Raises BadInput for a name that no policy mentions or a file that can't be read.
     """
+    require(services, register_of(services), Action.RECORD, actor, person)
     facts = services.policy.facts
     if name not in facts:
         close = get_close_matches(name, facts, n=1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from onboard.errors import BadInput, Waiting
 from onboard.ledger import Register, records
+from onboard.lifecycle.authority import require
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor, Assignment, Phase
+from onboard.policy.deeds import Action
 from onboard.wiring import Services
 
 
@@ -63,6 +65,7 @@ def enter(services: Services, person: str, engagement: str | None, phase: Phase,
     phase would be skipped.
     """
     register = register_of(services)
+    require(services, register, Action.RECORD, actor, person)
     assignment = assignment_of(register, person, engagement, anew=phase is Phase.DISCOVERY)
     if assignment.phase is None and phase is not Phase.DISCOVERY:
         raise BadInput.one(f"Nobody has started this person. Next: onboard start {person[:10]}")

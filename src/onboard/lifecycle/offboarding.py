@@ -18,9 +18,11 @@ from onboard.errors import BadInput, Findings, SystemFailed, Waiting
 from onboard.ledger import Register, owner_here, records
 from onboard.ledger.effects import Intended
 from onboard.ledger.records import WHOLE_ACCOUNT, ChangeRecord, Result
+from onboard.lifecycle.authority import require
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, protected_by, register_of, salvaged_register, subject_of
 from onboard.model import Account, Actor, Receipt, Resource
+from onboard.policy.deeds import Action
 from onboard.wiring import Services
 
 #: Seconds that a cut-off waits for a container that another worker holds, before that lever counts as failed.
@@ -35,6 +37,7 @@ def offboard(services: Services, person: str, engagement: str | None, actor: Act
     Those whose engagement loses its sponsor by that lose what it gave them as well.
     """
     register = register_of(services)
+    require(services, register, Action.OFFBOARD, actor, person)
     theirs = [a for a in register.assignments(person) if engagement in (None, a.engagement)]
     if engagement is not None and not theirs:
         raise BadInput.one(f"This person isn't in engagement {engagement}. See: onboard person show {person[:10]}")
@@ -137,6 +140,7 @@ def _answered(intent: Intended) -> bool:
 def _cut_off(services: Services, people: Sequence[str], actor: Actor, pulled: Collection[str]) -> CutOff:
     """Cut these people off; of the accounts in `pulled` the levers are left out."""
     begun, register = services.clock(), salvaged_register(services)
+    require(services, register, Action.CUTOFF, actor, *people)
     out = {person for person in people if (gone := register.left(person)) is not None and gone.name == CUT_OFF}
     facts = [records.cut_off(person) for person in people if person not in out]
     services.ledger.journal.append_many(facts, actor=actor, at=begun)
@@ -213,6 +217,7 @@ def restore(services: Services, person: str, actor: Actor) -> Report:
     What is to be granted again waits for its approval like any grant. Asked twice it doesn't undo what came before:
     while something of the first time is still to do it goes on with that. Raises BadInput where nothing is, or was.
     """
+    require(services, register_of(services), Action.RESTORE, actor, person)
     removal, last = register_of(services).last_removal(person), _last_restored(services, person)
     if last > (removal.entry if removal else 0):
         return _restored_before(services, person, last, actor)

@@ -6,15 +6,18 @@ from difflib import get_close_matches
 
 from onboard.errors import BadInput
 from onboard.ledger import records
+from onboard.lifecycle.authority import require
 from onboard.lifecycle.gates import assignment_of
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
+from onboard.policy.deeds import Action
 from onboard.wiring import Services
 
 
 def change_role(services: Services, person: str, engagement: str | None, role: str, actor: Actor) -> Report:
     """Record that the assignment's role is another now, then reconcile. In that role already, it only reconciles."""
+    require(services, register_of(services), Action.CHANGE_ROLE, actor, person)
     if role not in services.policy.roles:
         close = get_close_matches(role, services.policy.roles, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""

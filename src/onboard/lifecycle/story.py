@@ -5,12 +5,14 @@ No names of people are in here; whoever shows a row adds those where the reader 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from onboard.engine.perform import Outcome
-from onboard.engine.plan import Change, Plan
-from onboard.ledger.records import Result
+from onboard.engine.plan import Change, Plan, removes
+from onboard.ledger import Proposal
+from onboard.ledger.records import ChangeRecord, Result
 from onboard.lifecycle.reconciling import Report
 from onboard.model import Limit, Resource
 
@@ -43,6 +45,20 @@ def what(resource: Resource) -> str:
 def rows(report: Report, person: str) -> tuple[Row, ...]:
     """A person's lines: what was taken, what is granted or waits, what is unknown, what lacks an account."""
     return (*_changes(report, person), *_open_ends(report.plan, person))
+
+
+def proposed(proposal: Proposal) -> tuple[Row, ...]:
+    """The lines of a plan as it is on record."""
+    return tuple(_proposed(terms) for terms in proposal.changes)
+
+
+def _proposed(terms: Mapping[str, Any]) -> Row:
+    change = ChangeRecord.of(terms)
+    level = " → ".join(part for part in (change.before, change.after) if part)
+    sign = REVOKE if removes(change.resource, change.before, change.after) else GRANT
+    warrants = terms["warrants"]
+    source = f"{warrants[0]['phase']}, {warrants[0]['source'].rpartition('/')[2]}" if warrants else ""
+    return Row(sign, change.system, what(change.resource), level, terms["because"] or source)
 
 
 def _changes(report: Report, person: str) -> Iterator[Row]:
