@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from onboard.engine.settle import FOUND_GONE
 from onboard.errors import BadInput
 from onboard.ledger import Ledger, Proposal, Register
 from onboard.ledger.proofs import verify
-from onboard.lifecycle.remains import DIGEST as LEFT_OVER
+from onboard.ledger.records import FOUND_GONE, LEFT_OVER
 from onboard.sandbox.client import SandboxClient
 from tests.world import IDS
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from onboard.engine.settle import FOUND_GONE, LATE
+from onboard.engine.settle import LATE
+from onboard.ledger.records import FOUND_GONE
 from onboard.errors import Waiting
 from onboard.ledger import ChangeRecord, Result, records
 from onboard.ledger.records import WHOLE_ACCOUNT

@@ -46,9 +46,7 @@ def proof(how: str, at: datetime | None = None) -> str:
 
 def register(ledger: Ledger) -> Register:
     """What is so, as the journal stands now."""
-    from onboard.ledger import Register
-
-    return Register.replay(ledger.journal.entries())
+    return ledger.register()
 
 
 def name(people: People, person: str) -> str:

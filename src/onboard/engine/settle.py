@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 from onboard.engine.diff import Sight
 from onboard.engine.perform import fulfilled, holdings_of
 from onboard.ledger import Journal, Register, records
-from onboard.ledger.records import WHOLE_ACCOUNT, ChangeRecord, Result
+from onboard.ledger.records import FOUND_GONE, WHOLE_ACCOUNT, ChangeRecord, Result
 from onboard.levels import scale_of
 from onboard.model import Account, Actor, Grant, Observation, Receipt
 
-#: Under what name the journal keeps that something was found gone which no revocation of ours took.
-FOUND_GONE = "found-gone"
 #: The status of a receipt that no system gave: a reading showed what was meant.
 READ_BACK = "read back"
 #: For how long a request that a dead process sent may still be carried out, so that "not there" isn't the last word.
@@ -79,9 +77,8 @@ def _gone(sight: Sight, accounts: Mapping[str, Account], register: Register, now
         held = {h.level for h in holdings_of(sight.held(account).get(resource, []), account.external_id)}
         scale = scale_of(resource)
         lost = sorted(levels - held) if scale.open else ([] if held else [scale.join(levels)])
-        history = register.grant_history(person, resource)
-        given = max(episode.intent.at for episode in history if episode.intent.change.after is not None)
-        if lost and now - given >= LATE:
+        given = register.last_attempt(person, resource)
+        if lost and given and now - given.at >= LATE:
             yield from (ChangeRecord(person, account.system, id_, resource, level, None) for level in lost)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any
 
 from onboard.errors import BadInput
 from onboard.ledger.entries import Entry
-from onboard.ledger.indexing import extended
+from onboard.ledger.indexing import among, extended
 from onboard.model import Actor
 
 #: How much of a digest names a proposal.
@@ -140,8 +140,12 @@ class Decisions:
 
     def open(self) -> Iterator[Proposal]:
         """Of each person the newest proposals that need somebody's word, unless they are settled."""
-        newest = (self._settled(self.proposals[digest]) for digest in self.newest.values())
-        return (p for p in newest if p.settled is None and (p.authority == "approval" or p.terms.get("hazards")))
+        newest = sorted((self.proposals[digest] for digest in self.newest.values()), key=lambda p: p.entry)
+        return (
+            p
+            for p in map(self._settled, newest)
+            if p.settled is None and (p.authority == "approval" or p.terms.get("hazards"))
+        )
 
     def approved(self, person: str) -> Proposal | None:
         """The proposal for a person that was approved last, if that approval still counts."""
@@ -172,6 +176,41 @@ class Decisions:
         known = self.settlements.get(digest, ())
         last = known[-1] if known and known[-1].how == "expired" else None
         return last.at if last and not self.unspent(digest) else None
+
+    def matters(self, begun: Mapping[str, Collection[int]], pinned: Collection[str] = ()) -> set[int]:
+        """The entries about digests on which the answers about now rest, and will whatever comes.
+
+        These are each person's newest proposals, what is approved and not spent, what was begun under a proposal and
+        not applied since, and everything of the `pinned`. `begun`: the intents that are kept, by digest.
+        """
+        approved = {digest: kept for digest in self.approvals if (kept := self.unspent(digest))}
+        applied = {digest: self.last_settled(digest, how="applied") for digest in begun}
+        live = {*self.newest.values(), *approved, *(d for d, last in applied.items() if max(begun[d]) > last)}
+        proposals = [self.proposals[digest] for digest in live & self.proposals.keys()]
+        seqs = {proposal.entry for proposal in proposals}
+        seqs |= {approval.entry for given in approved.values() for approval in given}
+        seqs |= {last for p in proposals if (last := self.last_settled(p.digest)) > p.entry}
+        seqs |= {last for digest, last in applied.items() if last > min(begun[digest])}
+        seqs |= {told[-1].entry for told in self.settlements.values() if told[-1].how == "expired"}
+        return seqs | {seq for digest in pinned for seq in self._all(digest)}
+
+    def _all(self, digest: str) -> Iterator[int]:
+        if digest in self.proposals:
+            yield self.proposals[digest].entry
+        yield from (approval.entry for approval in self.approvals.get(digest, ()))
+        yield from (settlement.entry for settlement in self.settlements.get(digest, ()))
+
+    def only(self, kept: frozenset[int]) -> Decisions:
+        """The same without the proposals, approvals and settlements that aren't among these entries."""
+        proposals = {digest: proposal for digest, proposal in self.proposals.items() if proposal.entry in kept}
+        newest = {who: digest for who, digest in self.newest.items() if digest in proposals}
+        return replace(
+            self,
+            proposals=MappingProxyType(proposals),
+            approvals=among(self.approvals, kept),
+            settlements=among(self.settlements, kept),
+            newest=MappingProxyType(newest),
+        )
 
     def _settled(self, proposal: Proposal) -> Proposal:
         later = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from typing import TypeAlias
 from onboard.ledger.entries import Entry
 from onboard.ledger.indexing import extended
 from onboard.ledger.records import ChangeRecord, Result, receipt_of
-from onboard.levels import scale_of
+from onboard.levels import FOUNDATIONS, scale_of
 from onboard.model import Actor, Receipt, Resource
 
 #: (person, account, resource)
@@ -84,9 +85,42 @@ class Effects:
         """
         held: dict[Key, frozenset[str]] = {}
         for _, intent in sorted(self._moments(), key=lambda moment: moment[0]):
-            key = (intent.change.person, intent.change.account, intent.change.resource)
+            key = _key(intent)
             held[key] = _after(held.get(key, frozenset()), intent)
         return {key: levels for key, levels in held.items() if levels}
+
+    def last_given(self) -> dict[tuple[str, str], int]:
+        """The intent by which somebody was last to be given something besides a login, by person and system."""
+        given = (i for i in self.intents.values() if i.change.after is not None)
+        return {(i.change.person, i.change.system): i.seq for i in given if i.change.resource.type not in FOUNDATIONS}
+
+    def last_attempts(self) -> dict[tuple[str, Resource], Intended]:
+        """The last attempt to give somebody something, whatever came of it, by person and resource."""
+        given = (i for i in self.intents.values() if i.change.after is not None)
+        return {(i.change.person, i.change.resource): i for i in given}
+
+    def matters(self, pinned: Collection[int] = ()) -> set[int]:
+        """The intents on which the answers about now rest, and will whatever outcomes are still to come.
+
+        Of what was settled it may be forgotten what nothing rests on, but for what hangs together with the `pinned`.
+        """
+        moments: defaultdict[Key, list[tuple[int, Intended]]] = defaultdict(list)
+        for moment, intent in sorted(self._moments(), key=lambda moment: moment[0]):
+            moments[_key(intent)].append((moment, intent))
+        kept = {_key(self.intents[seq]) for seq in pinned if seq in self.intents}
+        whole = {seq for seq, intent in self.intents.items() if _key(intent) in kept} if kept else set()
+        resting = {seq for told in moments.values() for seq in _resting(told)}
+        held = {(person, resource) for person, _, resource in self.owned()}
+        tried = {i.seq for where, i in self.last_attempts().items() if where in held}
+        return whole | resting | tried | set(self.last_given().values())
+
+    def only(self, kept: frozenset[int]) -> Effects:
+        """The same without the intents that aren't among these."""
+        intents = {seq: intent for seq, intent in self.intents.items() if seq in kept}
+        by_digest: dict[str, list[int]] = {}
+        for seq, intent in intents.items():
+            by_digest.setdefault(intent.digest, []).append(seq)
+        return Effects(MappingProxyType(intents), extended({}, by_digest))
 
     def _moments(self) -> Iterator[tuple[int, Intended]]:
         for intent in self.intents.values():
@@ -94,6 +128,28 @@ class Effects:
                 yield intent.outcome.entry, intent
             elif intent.result is not Result.FAILED:
                 yield intent.seq, intent
+
+
+def _key(intent: Intended) -> Key:
+    return intent.change.person, intent.change.account, intent.change.resource
+
+
+def _resting(moments: Iterable[tuple[int, Intended]]) -> Iterator[int]:
+    """The intents of one key that count from the first on by which something is held now, or may be.
+
+    What came before, a later change that is done has taken away.
+    """
+    givers: dict[str, list[int]] = {}
+    told = list(moments)
+    for moment, intent in told:
+        if intent.result is Result.DONE:
+            for level in _replaced(frozenset(givers), intent):
+                givers.pop(level, None)
+        if intent.change.after is not None:
+            givers.setdefault(intent.change.after, []).append(moment)
+    open_ = [moment for moment, intent in told if intent.result is Result.UNCERTAIN]
+    first = min((moment for given in (*givers.values(), open_) for moment in given), default=None)
+    return (intent.seq for moment, intent in told if first is not None and moment >= first)
 
 
 def _after(held: frozenset[str], intent: Intended) -> frozenset[str]:

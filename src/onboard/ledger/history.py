@@ -27,14 +27,16 @@ from onboard.ledger.entries import GENESIS, Entry, Head
 from onboard.ledger.instants import instant, micros
 from onboard.ledger.journal import Journal
 from onboard.ledger.records import WHOLE_ACCOUNT, Result
-from onboard.ledger.tables import changes, journal, projections
+from onboard.ledger.tables import changes, decided, journal, projections
 from onboard.levels import scale_of
 from onboard.model import Resource
 
 #: What the cursor is kept under. Another version of the rules above wants another name, so that it is read anew.
-NAME = "changes-1"
+NAME = "changes-2"
 #: Entries taken in one transaction: other writers wait for no more than these.
 PAGE = 5000
+#: Entries about plans: what the table `decided` finds again.
+DECISIONS = frozenset({"proposed", "approved", "applied", "refused", "withdrawn", "expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,9 @@ def _take(connection: Connection, page: list[Entry]) -> None:
                 books.tell(entry)
             case "verified" if not (entry.body["held"] or entry.body["remaining"] or entry.body["unknown"]):
                 books.end(books.open(entry.body["person"]), entry.seq, entry)
+    decisions = [{"entry": e.seq, "digest": e.body["digest"]} for e in page if e.kind in DECISIONS]
+    if decisions:
+        connection.execute(insert(decided), decisions)
     new = [_row(attempt) for seq, attempt in books.attempts.items() if seq not in known]
     if new:
         connection.execute(insert(changes), new)
@@ -260,6 +265,7 @@ def _move(connection: Connection, before: Head, to: Entry) -> None:
 
 def _forget(connection: Connection) -> None:
     connection.execute(delete(changes))
+    connection.execute(delete(decided))
     connection.execute(delete(projections).where(projections.c.name == NAME))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, insert, select, type_coerce
 from sqlalchemy.types import NullType
 
 from onboard.errors import Findings, OnboardError
@@ -19,6 +19,8 @@ from onboard.model import Actor
 
 #: Entries read at once. The journal only grows, so a reading in several pieces is still one reading.
 PAGE = 5000
+#: As stored: what somebody wrote with another tool may be of another type, and has to be named, not to crash.
+_COLUMNS = select(journal.c.seq, type_coerce(journal.c.canonical, NullType), journal.c.hash)
 
 
 class Journal:
@@ -77,15 +79,16 @@ class Journal:
         return tuple(entries)
 
     def entries(
-        self, after: int = 0, kinds: Collection[str] | None = None, until: int | None = None
+        self, after: int | Head = 0, kinds: Collection[str] | None = None, until: int | None = None
     ) -> Iterator[Entry]:
         """The entries after number `after` (and up to `until`), in order; with `kinds`, only those.
 
-        Each that is passed is checked to continue the one before, whatever its kind.
+        Each that is passed is checked to continue the one before, whatever its kind; the first to continue the entry
+        `after` as it is stored or, given with its hash, as it was.
         Raises Findings at the first that was changed, removed, inserted or moved: nothing may rest on what follows.
         """
-        last, prev = after, self._hash_of(after)
-        for row in self.rows(after):
+        last, prev = after if isinstance(after, Head) else (after, self._hash_of(after))
+        for row in self.rows(last):
             if until is not None and row[0] > until:
                 return
             try:
@@ -95,6 +98,23 @@ class Journal:
             last, prev = entry.seq, entry.hash
             if kinds is None or entry.kind in kinds:
                 yield entry
+
+    def chosen(self, connection: Connection, which: ColumnElement[bool]) -> Iterator[Entry]:
+        """The entries for which that holds, in order, read within the caller's transaction.
+
+        Each is checked by itself, and not against its neighbours. Raises Findings for one that was changed.
+        """
+        rows = connection.execution_options(yield_per=PAGE).execute(_COLUMNS.where(which).order_by(journal.c.seq))
+        for place, stored, claimed in rows:
+            try:
+                entry = _whole(place, _bytes(stored), str(claimed))
+            except (Broken, OnboardError) as broken:
+                raise Findings(f"The journal is broken at {broken}. See onboard ledger verify.") from None
+            yield entry
+
+    def holds(self, head: Head) -> bool:
+        """Whether the entry with this number still has this hash; of an empty journal's head it always does."""
+        return self._hash_of(head.seq) == head.hash
 
     def salvaged(self) -> Iterator[Entry]:
         """Every entry that can be read, though the chain may be broken: for what can't wait until it is made good."""
@@ -125,10 +145,8 @@ class Journal:
             return connection.scalar(select(journal.c.hash).where(journal.c.seq == seq)) or GENESIS
 
     def _page(self, after: int) -> list[Row]:
-        # As stored: what somebody wrote with another tool may be of another type, and has to be named, not to crash.
-        columns = select(journal.c.seq, type_coerce(journal.c.canonical, NullType), journal.c.hash)
         with self._database.reading() as connection:
-            rows = connection.execute(columns.where(journal.c.seq > after).order_by(journal.c.seq).limit(PAGE))
+            rows = connection.execute(_COLUMNS.where(journal.c.seq > after).order_by(journal.c.seq).limit(PAGE))
             return [(seq, _bytes(canonical), str(claimed)) for seq, canonical, claimed in rows]
 
     def head(self) -> Head:
@@ -147,6 +165,14 @@ def _continued(last: int, prev: str, row: Row) -> Entry:
         raise
     if (place, entry.seq, entry.prev, fingerprint(canonical)) != (last + 1, last + 1, prev, claimed):
         link(last, prev, row)
+    return entry
+
+
+def _whole(place: int, canonical: bytes, claimed: str) -> Entry:
+    """The entry in a row, whatever stands before it. Raises Broken, OnboardError."""
+    entry = read(canonical, claimed, place)
+    if (entry.seq, fingerprint(canonical)) != (place, claimed):
+        link(place - 1, entry.prev, (place, canonical, claimed))
     return entry
 
 

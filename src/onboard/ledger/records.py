@@ -54,6 +54,9 @@ STRUCTURAL = frozenset(
 )
 #: The type of resource that stands for everything on an account: what a cut-off intends to end.
 WHOLE_ACCOUNT = "account"
+#: What the journal names instead of a plan's digest: a cut-off, what was taken because it was left over, and what was
+#: found gone though no revocation of ours took it.
+CUT_OFF, LEFT_OVER, FOUND_GONE = "cut-off", "left-over", "found-gone"
 #: What a proposal's terms must name; they may say more.
 TERMS = ("person", "authority", "policy", "changes")
 

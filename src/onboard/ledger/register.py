@@ -7,11 +7,11 @@ then. `restored`, role changes and manifests interact; their rules stand in `sta
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from onboard.errors import BadInput, OnboardError
 from onboard.ledger.decisions import Approval, Decisions, Proposal
@@ -19,16 +19,33 @@ from onboard.ledger.delegations import Delegation, delegations_of
 from onboard.ledger.effects import Effects, Intended, Key
 from onboard.ledger.entries import Entry
 from onboard.ledger.facts import Binding, FactRecord, Facts
+from onboard.ledger.readbacks import ReadBacks
 from onboard.ledger.standing import Standing, standing_of
 from onboard.ledger.tasks import Task, Tasks
-from onboard.levels import FOUNDATIONS
 from onboard.model import Assignment, Engagement, Fact, Proof, Resource, Vendor
 
 _DECISIONS = frozenset({"policy", "proposed", "approved", "refused", "withdrawn", "applied", "expired"})
 #: Facts after which an approval given before no longer holds.
 TURNS = frozenset({"left", "cut_off", "role_changed", "restored"})
 _EFFECTS = frozenset({"intended", "outcome"})
+_READ_BACKS = frozenset({"intended", "verified"})
 _TASKS = frozenset({"task_opened", "task_done"})
+#: Kinds of which single entries come to matter no more (see `compaction.py`). Entries of all others are kept.
+PASSING = frozenset(
+    {
+        "proposed",
+        "approved",
+        "refused",
+        "withdrawn",
+        "applied",
+        "expired",
+        "intended",
+        "outcome",
+        "verified",
+        "reviewed",
+    }
+    | {"checkpoint", "witnessed"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +56,33 @@ class Episode:
     approvals: tuple[Approval, ...]
 
 
+class Archive(Protocol):
+    """Where a register that has forgotten what is over finds it again, as it stood after entry `until`."""
+
+    def of_person(self, person: str, until: int) -> Register:
+        """What was proposed, decided and attempted for a person."""
+
+    def of_plan(self, digest: str, until: int) -> Register:
+        """What was proposed and decided under the digests that begin so."""
+
+
 @dataclass(frozen=True)
 class Register:
-    """What is so after the entry with number `seq`. Answers are by opaque ids; unknown ids have empty answers."""
+    """What is so after the entry with number `seq`. Answers are by opaque ids; unknown ids have empty answers.
+
+    What is over up to entry `forgot` may have been forgotten: answers about that come from the `archive`.
+    """
 
     seq: int = 0
+    forgot: int = 0
+    archive: Archive | None = field(default=None, repr=False, compare=False)
     _facts: Facts = field(default_factory=Facts)
-    _decisions: Decisions = field(default_factory=Decisions)
-    _effects: Effects = field(default_factory=Effects)
+    decisions: Decisions = field(default_factory=Decisions)
+    effects: Effects = field(default_factory=Effects)
     _tasks: Tasks = field(default_factory=Tasks)
-    _last_review: tuple[str, ...] = ()
+    read_backs: ReadBacks = field(default_factory=ReadBacks)
+    review: tuple[int, tuple[str, ...]] = (0, ())
+    kept: tuple[int, ...] = ()
     _standings: dict[str, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -65,13 +99,29 @@ class Register:
         new = [entry for entry in entries if entry.seq > self.seq]
         if not new:
             return self
+        reviews = ((e.seq, tuple(e.body["findings"])) for e in reversed(new) if e.kind == "reviewed")
         return Register(
             new[-1].seq,
+            self.forgot,
+            self.archive,
             _grown(self._facts, [entry for entry in new if entry.kind == "fact"]),
-            _grown(self._decisions, [entry for entry in new if entry.kind in _DECISIONS]),
-            _grown(self._effects, [entry for entry in new if entry.kind in _EFFECTS]),
+            _grown(self.decisions, [entry for entry in new if entry.kind in _DECISIONS]),
+            _grown(self.effects, [entry for entry in new if entry.kind in _EFFECTS]),
             _grown(self._tasks, [entry for entry in new if entry.kind in _TASKS]),
-            next((tuple(e.body["findings"]) for e in reversed(new) if e.kind == "reviewed"), self._last_review),
+            _grown(self.read_backs, [entry for entry in new if entry.kind in _READ_BACKS]),
+            next(reviews, self.review),
+            (*self.kept, *(entry.seq for entry in new if entry.kind not in PASSING)),
+        )
+
+    def only(self, kept: frozenset[int], archive: Archive) -> Register:
+        """The same by these entries alone, for which `compaction.matters` found that nothing about now is lost."""
+        return replace(
+            self,
+            forgot=self.seq,
+            archive=archive,
+            decisions=self.decisions.only(kept),
+            effects=self.effects.only(kept),
+            _standings={},
         )
 
     # People, vendors, engagements
@@ -166,6 +216,11 @@ class Register:
         changes = [r for r in self._facts.by_person.get(person, ()) if r.name == "handle_changed"]
         return next((r for r in reversed(changes) if r.detail["system"] == system), None)
 
+    def last_fact(self, person: str, name: str) -> FactRecord | None:
+        """The last fact of this name that was recorded of a person; None for never."""
+        told = self._facts.by_person.get(person, ())
+        return next((record for record in reversed(told) if record.name == name), None)
+
     def binding_of(self, account: str) -> Binding | None:
         """Whose an account is."""
         return self._facts.bindings.get(account)
@@ -186,34 +241,36 @@ class Register:
     @property
     def policy(self) -> str | None:
         """The hash of the policy in force; None before there was one."""
-        return self._decisions.policy
+        return self.decisions.policy
 
     def revision(self, policy: str | None) -> str | None:
         """The git commit that a policy was when it came into force, where that was known."""
-        return self._decisions.revisions.get(policy or "")
+        return self.decisions.revisions.get(policy or "")
 
     def proposal(self, digest: str) -> Proposal:
         """The proposal whose digest is this or begins so. Raises BadInput where there is none, or more than one."""
-        return self._decisions.proposal(digest)
+        if self.archive and digest not in self.decisions.proposals:
+            return self.archive.of_plan(digest, self.seq).proposal(digest)
+        return self.decisions.proposal(digest)
 
     def open_proposals(self) -> tuple[Proposal, ...]:
         """What waits for somebody's word: each person's newest proposals, unless settled.
 
         Grants for a person who is out are no longer asked for.
         """
-        waiting = self._decisions.open()
+        waiting = self.decisions.open()
         return tuple(p for p in waiting if p.authority == "fact" or self.left(p.person) is None)
 
     def latest_proposal(self, person: str, authority: str) -> Proposal | None:
         """The newest proposal for a person under "fact" or "approval", settled or not."""
-        return self._decisions.latest(person, authority)
+        return self.decisions.latest(person, authority)
 
     def approved_proposal(self, person: str) -> Proposal | None:
         """The proposal for a person that was approved last; None where that is spent, or a fact since then undid it.
 
         What is approved before somebody leaves, changes role or is restored doesn't hold afterwards.
         """
-        proposal = self._decisions.approved(person)
+        proposal = self.decisions.approved(person)
         if proposal is None:
             return None
         turns = [record.entry for record in self._facts.by_person.get(person, ()) if record.name in TURNS]
@@ -222,16 +279,16 @@ class Register:
 
     def expiry(self, digest: str) -> datetime | None:
         """When a digest's approvals were found to have expired, where that is the last that came of it."""
-        return self._decisions.expiry(digest)
+        return self.decisions.expiry(digest)
 
     @property
     def last_review(self) -> tuple[str, ...]:
         """The keys of what the last access review found."""
-        return self._last_review
+        return self.review[1]
 
     def approvals(self, digest: str) -> tuple[Approval, ...]:
         """The approvals of a digest that count: not yet spent by its application nor voided by a refusal."""
-        return self._decisions.unspent(digest)
+        return self.decisions.unspent(digest)
 
     # Tasks
 
@@ -254,20 +311,26 @@ class Register:
     # Effects
 
     def intents(self, digest: str) -> tuple[Intended, ...]:
-        """The changes already begun under a digest since it was last applied."""
-        after = self._decisions.last_settled(digest, how="applied")
-        begun = self._effects.by_digest.get(digest, ())
-        return tuple(self._effects.intents[seq] for seq in begun if seq > after)
+        """The changes already begun under a proposal since it was last applied; of a cut-off, what still counts."""
+        after = self.decisions.last_settled(digest, how="applied")
+        begun = self.effects.by_digest.get(digest, ())
+        return tuple(self.effects.intents[seq] for seq in begun if seq > after)
 
     def last_given(self, person: str, system: str) -> int | None:
         """The entry by which a person was last to be given something on a system besides its login; None for never."""
-        made = (i for i in self._effects.intents.values() if (i.change.person, i.change.system) == (person, system))
-        given = [i.seq for i in made if i.change.after is not None and i.change.resource.type not in FOUNDATIONS]
-        return max(given, default=None)
+        return self.effects.last_given().get((person, system))
+
+    def last_attempt(self, person: str, resource: Resource) -> Intended | None:
+        """The last attempt to give a person something that they hold; None for what isn't held by the ledger."""
+        return self._last_attempts.get((person, resource))
+
+    @cached_property
+    def _last_attempts(self) -> Mapping[tuple[str, Resource], Intended]:
+        return self.effects.last_attempts()
 
     def unresolved(self) -> tuple[Intended, ...]:
         """The changes of which it isn't known whether they took effect, oldest first."""
-        return tuple(self._effects.unresolved())
+        return tuple(self.effects.unresolved())
 
     def owned(self) -> Mapping[Key, frozenset[str]]:
         """Levels that are ours, or may be, by person, account and resource."""
@@ -275,23 +338,29 @@ class Register:
 
     @cached_property
     def _owned(self) -> Mapping[Key, frozenset[str]]:
-        return MappingProxyType(self._effects.owned())
+        return MappingProxyType(self.effects.owned())
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Of whom something planned was changed since they were last read back: whoever did that was killed before."""
+        return frozenset(self.read_backs.unread)
 
     def grant_history(self, person: str, resource: Resource) -> tuple[Episode, ...]:
         """Every attempt to change what a person holds on a resource, oldest first."""
-        intents = [
-            i for i in self._effects.intents.values() if (i.change.person, i.change.resource) == (person, resource)
-        ]
-        return tuple(Episode(intent, self._rested_on(intent)) for intent in intents)
+        if self.archive:
+            return self.archive.of_person(person, self.seq).grant_history(person, resource)
+        intents = self.effects.intents.values()
+        mine = (i for i in intents if (i.change.person, i.change.resource) == (person, resource))
+        return tuple(Episode(intent, self._rested_on(intent)) for intent in mine)
 
     def episode(self, intent: int) -> Episode:
-        """The attempt whose intent is this entry. Raises KeyError where that is no intent's number."""
-        intended = self._effects.intents[intent]
+        """The attempt whose intent is this entry. Raises KeyError where that is no intent's number, or forgotten."""
+        intended = self.effects.intents[intent]
         return Episode(intended, self._rested_on(intended))
 
     def _rested_on(self, intent: Intended) -> tuple[Approval, ...]:
-        after = self._decisions.last_settled(intent.digest, before=intent.seq)
-        return self._decisions.approvals_between(intent.digest, after, intent.seq)
+        after = self.decisions.last_settled(intent.digest, before=intent.seq)
+        return self.decisions.approvals_between(intent.digest, after, intent.seq)
 
     def _standing(self, person: str) -> Standing:
         if person not in self._standings:
@@ -301,7 +370,7 @@ class Register:
         return self._standings[person]
 
 
-_Index = TypeVar("_Index", Facts, Decisions, Effects, Tasks)
+_Index = TypeVar("_Index", Facts, Decisions, Effects, Tasks, ReadBacks)
 
 
 def _grown(index: _Index, entries: list[Entry]) -> _Index:

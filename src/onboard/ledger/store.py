@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from onboard.ledger.archive import Archive
 from onboard.ledger.bundles import Bundles
 from onboard.ledger.database import Database
 from onboard.ledger.history import History
@@ -17,6 +18,8 @@ from onboard.ledger.keyring import FileKeyring, Keyring, NoKeyring
 from onboard.ledger.keys import Keys
 from onboard.ledger.leases import Leases
 from onboard.ledger.people import People
+from onboard.ledger.present import Present
+from onboard.ledger.register import Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Ledger:
     leases: Leases
     bundles: Bundles
     history: History
+    present: Present
     keys: Keys
     database: Database
 
@@ -50,7 +54,12 @@ class Ledger:
     def _on(cls, database: Database, clock: Callable[[], datetime], keyring: Keyring) -> Ledger:
         journal, leases, keys = Journal(database), Leases(database, clock), Keys(database, keyring)
         history = History(database, journal)
-        return cls(journal, People(database, keys), leases, Bundles(database), history, keys, database)
+        present = Present(database, journal, Archive(database, journal, history))
+        return cls(journal, People(database, keys), leases, Bundles(database), history, present, keys, database)
+
+    def register(self) -> Register:
+        """What is so as the journal stands now. Raises as `Present.register`."""
+        return self.present.register()
 
     def close(self) -> None:
         """Close every connection. Using the ledger afterwards opens new ones."""

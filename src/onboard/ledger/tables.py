@@ -112,6 +112,22 @@ changes = Table(
     Column("ended_at", BigInteger),
 )
 
+#: Which entries are about which digest, what was proposed and what was decided of it: read from the journal as well.
+decided = Table(
+    "decided",
+    metadata,
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", String(128), nullable=False, index=True),
+)
+
+#: The entries on which the answers about now rest, each with its hash; rebuildable from the journal (see `present.py`).
+matters = Table(
+    "matters",
+    metadata,
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+)
+
 #: Up to which journal entry each projection has been read.
 projections = Table(
     "projections",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onboard.lifecycle.proposing import look
-from onboard.lifecycle.reconciling import Report, reconcile, unread
+from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import register_of, subject_of
 from onboard.model import Actor
 from onboard.wiring import Services
@@ -20,6 +20,6 @@ def correct(services: Services, actor: Actor) -> Report | None:
     everybody = sorted(person for person in register.people if register.assignments(person))
     subjects = [subject_of(services, register, person) for person in everybody]
     found = look(services, register, subjects, in_turn=True)
-    interrupted = {intent.change.person for intent in register.unresolved()} | unread(services)
+    interrupted = {intent.change.person for intent in register.unresolved()} | register.unread
     due = sorted({part.person for part in found.removals} | interrupted.intersection(everybody))
     return reconcile(services, due, actor) if due else None

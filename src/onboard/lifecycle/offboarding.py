@@ -28,7 +28,7 @@ from onboard.wiring import Services
 #: Seconds that a cut-off waits for a container that another worker holds, before that lever counts as failed.
 PATIENCE = 10.0
 #: The fact, and under what name the journal keeps that the levers of an account were pulled.
-CUT_OFF, LEVERS = "cut_off", "cut-off"
+CUT_OFF, LEVERS = "cut_off", records.CUT_OFF
 
 
 def offboard(services: Services, person: str, engagement: str | None, actor: Actor) -> Report:
@@ -241,5 +241,5 @@ def _restored_before(services: Services, person: str, entry: int, actor: Actor) 
 
 def _last_restored(services: Services, person: str) -> int:
     """The number of the last entry by which something of this person's was restored; 0 for never."""
-    facts = services.ledger.journal.entries(kinds={"fact"})
-    return max((e.seq for e in facts if e.body["name"] == "restored" and e.body["person"] == person), default=0)
+    last = register_of(services).last_fact(person, "restored")
+    return last.entry if last else 0

@@ -65,11 +65,11 @@ def bind_entered(services: Services, people: Sequence[str], actor: Actor) -> dic
     Raises Waiting where another worker has one of these people.
     """
     systems = frozenset(name for name, reader in services.readers.items() if reader.kind is not Kind.VAULT)
-    register, unbound = register_of(services), dict[str, Unbound]()
+    unbound: dict[str, Unbound] = {}
     for start in range(0, len(people), BATCH):
         batch = people[start : start + BATCH]
         with alone(services, batch):
-            register = register.advance(services.ledger.journal.entries(register.seq))
+            register = register_of(services)
             found = each(partial(_bind_on, services, register, actor, systems), batch)
         unbound |= dict(zip(batch, found, strict=True))
     return unbound

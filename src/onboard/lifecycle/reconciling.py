@@ -15,14 +15,13 @@ from onboard.engine.parallel import attempts
 from onboard.engine.perform import Outcome, Tools
 from onboard.engine.plan import Authority, Change, Part, Plan
 from onboard.engine.reconcile import Certificate, apply, complete, verify
-from onboard.engine.settle import FOUND_GONE, settle, write_off
+from onboard.engine.settle import settle, write_off
 from onboard.errors import Refused, StalePlan, Waiting
 from onboard.ledger import Lease, Proposal, Record, Register, owner_here, records
 from onboard.ledger.records import Result
 from onboard.ledger.register import TURNS
 from onboard.lifecycle.needs import by_rule
 from onboard.lifecycle.proposing import alone, authorised, counts, lapse, look, proposed, subjects_of
-from onboard.lifecycle.remains import DIGEST as LEFT_OVER
 from onboard.lifecycle.remains import Remains, look_again
 from onboard.lifecycle.standing import note, register_of, subject_of, waiting_for
 from onboard.lifecycle.tasks import Tally, keep
@@ -132,7 +131,7 @@ def reconcile(
         faults += more
         waiting = [(p, name) for p in people if register.left(p) is None for name in waiting_for(services, register, p)]
         report = Report(found, removed, granted, waiting=tuple(waiting), held=held)
-        if removed or granted or faults or any(s.leaving for s in subjects) or unread(services) & {*people}:
+        if removed or granted or faults or any(s.leaving for s in subjects) or register_of(services).unread & {*people}:
             report = _verified(services, subjects, report, actor, suspect)
     for error in (*faults, *refusal):
         raise error
@@ -154,13 +153,6 @@ def _unturned(services: Services, register: Register, people: Collection[str], l
         if entry.subject in people and entry.body["name"] in TURNS:
             turn = str(entry.body["name"]).replace("_", " ")
             raise Waiting(f"{turn} was recorded while this ran, so nothing more was granted. Look again: onboard plan")
-
-
-def unread(services: Services) -> frozenset[str]:
-    """Of whom something planned was changed since they were last read back: whoever did that was killed before."""
-    entries = services.ledger.journal.entries(kinds={"intended", "verified"})
-    last = {entry.subject: entry.kind for entry in entries if entry.body.get("digest") not in (LEFT_OVER, FOUND_GONE)}
-    return frozenset(person for person, kind in last.items() if person and kind == "intended")
 
 
 def _free(register: Register, part: Part) -> Part:
@@ -280,7 +272,7 @@ class _Work:
     def _one(self, part: Part, tools: Tools) -> tuple[Outcome, ...]:
         """Apply one part; once the whole proposal is done, its approvals are spent."""
         outcomes = apply(part, self.actor, tools)
-        register = self.register.advance(self.services.ledger.journal.entries(after=self.register.seq))
+        register = register_of(self.services)
         begun = [intent.change for intent in register.intents(part.digest)]
         if all(o.result is Result.DONE for o in outcomes) and complete(register.proposal(part.digest).terms, begun):
             note(self.services, records.applied(part.digest), self.actor)

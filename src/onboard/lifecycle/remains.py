@@ -14,14 +14,14 @@ from onboard.engine.settle import READ_BACK
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.ledger import Register, records
 from onboard.ledger.records import ChangeRecord, Result
-from onboard.lifecycle.standing import note, protected_by
+from onboard.lifecycle.standing import note, protected_by, register_of
 from onboard.model import Account, AccountState, Actor, Holding, Kind, Observation, Receipt
 from onboard.wiring import Services
 
 #: How many people are looked at one by one. Of more, one reading of each system tells whom to look at.
 FEW = 3
 #: Under what name the journal keeps what was taken besides the plan.
-DIGEST = "left-over"
+DIGEST = records.LEFT_OVER
 #: What the rest of an account hangs on: where it is there to be taken, it is enough.
 _WHOLE = frozenset({"workspace", "account"})
 #: Where a cut-off ends the account itself, so that one that still lives stands out.
@@ -166,15 +166,14 @@ def look_again(
         again = {t.account.id: t.account for t in taken}
         read |= dict(zip(again, _residues(services, list(again.values())), strict=True))
         lefts = tuple(replace(left, residue=read.get(left.account.id, left.residue)) for left in lefts)
-    _settle(services, register, [left for left in lefts if left.account.id in read], actor)
+    _settle(services, [left for left in lefts if left.account.id in read], actor)
     return Remains(lefts, taken)
 
 
-def _settle(services: Services, register: Register, lefts: Iterable[Left], actor: Actor) -> None:
+def _settle(services: Services, lefts: Iterable[Left], actor: Actor) -> None:
     """Give what was begun here and never answered its outcome, now that every route was read."""
     known = {left.account.id: left.residue for left in lefts if not left.residue.unknown}
-    grown = register.advance(services.ledger.journal.entries(after=register.seq))
-    for intent in grown.unresolved():
+    for intent in register_of(services).unresolved():
         if intent.digest == DIGEST and (residue := known.get(intent.change.account)):
             gone = intent.change.resource not in {holding.resource for holding in residue.remaining}
             receipt = Receipt(READ_BACK, services.clock()) if gone else None

@@ -29,7 +29,7 @@ class Unbound:
 
 def register_of(services: Services) -> Register:
     """The register as the journal stands now."""
-    return Register.replay(services.ledger.journal.entries())
+    return services.ledger.register()
 
 
 def salvaged_register(services: Services) -> Register:
@@ -37,6 +37,13 @@ def salvaged_register(services: Services) -> Register:
 
     Raises Findings where not even that can be told.
     """
+    try:
+        return register_of(services)
+    except OnboardError:
+        return _salvaged(services)
+
+
+def _salvaged(services: Services) -> Register:
     try:
         return Register.replay(services.ledger.journal.salvaged())
     except OnboardError as unreadable:

@@ -71,7 +71,7 @@ def keep(services: Services, remains: Remains, failed: Collection[str], actor: A
     done = [task for task in standing(register) if task.readable and _is_done(task, remains.accounts, chores)]
     closing = [records.task_done(task.id, task.person, None) for task in done]
     services.ledger.journal.append_many([*news, *closing], actor=actor, at=services.clock())
-    after = register.advance(services.ledger.journal.entries(after=register.seq))
+    after = register_of(services)
     people = {left.person for left in remains.accounts}
     closed = tuple(after.task(task.id) for task in done)
     return Tally(tuple(task for task in standing(after) if task.person in people), closed)
