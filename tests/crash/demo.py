@@ -1,7 +1,9 @@
 """Tried as a user would: commands against `onboard sandbox --data DIR`, each killed at a random moment and typed again.
 
 `python -m tests.crash.demo [--seed N]`. After every second try the ledger is verified and compared with the four
-systems, which are asked with the vendors' own SDKs. Exit code 1 where they differ.
+systems, which are asked with the vendors' own SDKs. In the end one row is edited with sqlite3, which verifying has to
+name, and a person is erased and looked for in every file, backups from before included. Exit code 1 where anything is
+not as it should be.
 """
 
 from __future__ import annotations
@@ -9,10 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
+import shutil
+import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +44,11 @@ class Trial:
     sandbox: SandboxClient
     ids: dict[str, str]
     chance: random.Random
+    tried: int = 0
+    killed: int = 0
     wrong: int = 0
 
-    def __call__(self, *words: str, by: str = "") -> None:
+    def __call__(self, *words: str, by: str = "", fine: frozenset[int] = FINE) -> None:
         """Type a command, kill it at some moment, type it again, and see whether all agree."""
         env = {"VAULT_TOKEN": login(self.sandbox, by)} if by else {}
         before, wanted = self._asked(), self.chance.randrange(MOST)
@@ -54,19 +61,23 @@ class Trial:
         else:
             kill_9(child)
         asked = self._asked() - before
-        problems = [*self._again(words, env), *self._verified(), *self._differences()]
-        self.wrong += bool(problems)
+        problems = [*self._again(words, env, fine), *self._verified(), *self._differences()]
+        self.tried, self.killed = self.tried + 1, self.killed + (not ended)
         fate = "ended by itself" if ended else "killed"
-        what, came = " ".join(words)[:60], "; ".join(problems) or "as it should be"
-        say(f"{what}: {fate} after {asked} requests; run again: {came}")
+        self.judge(f"{' '.join(words)[:60]}: {fate} after {asked} requests; run again", problems)
+
+    def judge(self, what: str, problems: Sequence[str]) -> None:
+        """Say what came of something, and count it if that is wrong."""
+        self.wrong += bool(problems)
+        say(f"{what}: {'; '.join(problems) or 'as it should be'}")
 
     def _asked(self) -> int:
         return max((entry["n"] for entry in self.sandbox.requests()), default=0)
 
-    def _again(self, words: tuple[str, ...], env: dict[str, str]) -> Iterator[str]:
+    def _again(self, words: tuple[str, ...], env: dict[str, str], fine: frozenset[int]) -> Iterator[str]:
         child = self.shell.start(*words, **env)
         out, err = child.communicate(timeout=300)
-        if child.returncode not in FINE:
+        if child.returncode not in fine:
             yield f"exit code {child.returncode}: {out}{err}"
 
     def _verified(self) -> Iterator[str]:
@@ -148,6 +159,55 @@ def play(trial: Trial) -> None:
     trial("cutoff", "marta", "--yes")
 
 
+def tampered(trial: Trial) -> Iterator[str]:
+    """Edit one row of a copy with sqlite3; what is wrong with what verifying says then."""
+    copy = Shell(trial.shell.folder.with_name("copy"), trial.shell.env)
+    shutil.copytree(trial.shell.folder, copy.folder)
+    with sqlite3.connect(copy.folder / "onboard.db") as edited:
+        (last,) = edited.execute("SELECT max(seq) FROM journal").fetchone()
+        row = trial.chance.randrange(1, last + 1)
+        edited.execute("DROP TRIGGER journal_never_update")
+        swapped = 'CAST(replace(canonical, \'"kind":"\', \'"kind":"x\') AS BLOB)'
+        edited.execute(f"UPDATE journal SET canonical = {swapped} WHERE seq = ?", (row,))
+    edited.close()
+    child = copy.start("ledger", "verify")
+    out, err = child.communicate(timeout=300)
+    if child.returncode != 4 or f"broken at entry {row}:" not in out + err:
+        yield f"row {row} of {last} was edited, and verify ended with {child.returncode}: {out}{err}"
+
+
+def forget(trial: Trial) -> Iterator[str]:
+    """Erase marta, killed on the way and typed again; what of her still stands in any file of the company's."""
+    trial.shell("ledger", "backup", "before.db")
+    digits = trial.ids["marta"][:12]
+    for task in json.loads(trial.shell("tasks", "--json").stdout):
+        (trial.shell.folder / "evidence").write_text("seen to")
+        trial.shell("tasks", "done", task["id"], "--evidence", "evidence", VAULT_TOKEN=login(trial.sandbox, "ada"))
+    trial("person", "erase", digits, "--yes", fine=frozenset({0, 2}))  # 2: nobody is known by that any more
+    them = trial.sandbox.person("marta")
+    words = {them.name, *them.name.split(), them.email, them.github["login"], str(them.github["id"])}
+    words |= {*map(str, them.jira.values()), them.slack["id"]}
+    for file in sorted(trial.shell.folder.iterdir()):
+        content = file.read_bytes().decode("latin-1") if file.name not in ("roster.csv", "evidence") else ""
+        found = [
+            word for word in words if re.search(rf"(?<![\w+/-]){re.escape(word)}(?![\w+/-])", content, re.IGNORECASE)
+        ]
+        if found:
+            yield f"{file.name} still holds {', '.join(sorted(found))}"
+    yield from _restored(trial)
+
+
+def _restored(trial: Trial) -> Iterator[str]:
+    """What a ledger says of marta that is begun from a backup from before her erasure."""
+    again = Shell(trial.shell.folder.with_name("again"), trial.shell.env)
+    again.folder.mkdir()
+    shutil.copy(trial.shell.folder / "onboard-people.keys", again.folder)
+    again("ledger", "restore", trial.shell.folder / "before.db")
+    known = {person["id"] for person in json.loads(again("person", "list", "--json").stdout)}
+    if trial.ids["marta"] in known or trial.ids["jonas"] not in known:
+        yield f"restored from before, these are known: {sorted(known)}"
+
+
 def _granted(trial: Trial) -> None:
     """Have the open plan approved by everybody whom it needs, and apply it."""
     digest = trial.plan()
@@ -187,7 +247,9 @@ def main() -> int:
         shell("engagement", "load", write_manifest(folder, ids))
         trial = Trial(shell, client, ids, random.Random(seed))
         play(trial)
-    say(json.dumps({"wrong": trial.wrong}))
+        trial.judge("one row edited with sqlite3", [*tampered(trial)])
+        trial.judge("marta erased and looked for", [*forget(trial)])
+    say(json.dumps({"commands": trial.tried, "killed": trial.killed, "wrong": trial.wrong}))
     return 1 if trial.wrong else 0
 
 

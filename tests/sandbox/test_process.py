@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import requests
 
 from onboard.errors import SystemFailed
 from onboard.sandbox.client import SandboxClient, SandboxProcess
+from onboard.sandbox.openbao import OpenBao
 
 WORLD = """\
 people:
@@ -88,6 +92,16 @@ def test_a_dead_openbao_is_named_where_it_is_missed(tmp_path: Path, world: Path)
         assert (answer.status_code, "OpenBao doesn't answer" in answer.text) == (502, True)
         with pytest.raises(SystemFailed, match="OpenBao doesn't answer"):
             sandbox.holdings()
+
+
+def test_a_port_that_another_program_took_is_said_to_be_taken_whatever_that_one_answers(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        bao = OpenBao(tmp_path / "openbao", other.server_port, 0, durable=False)
+
+        with pytest.raises(SystemFailed, match=rf"another program listens on one of its ports, {other.server_port} "):
+            asyncio.run(bao.start())
+        other.shutdown()
 
 
 def test_a_folder_of_another_world_is_not_taken_over(tmp_path: Path, world: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,10 @@ from typing import Any
 
 from onboard.ledger import Entry, Ledger, Register
 from onboard.review.exports import changes_of
+
+
+#: Somebody's id, of which the beginning is enough to read.
+_PERSON = re.compile(r"\b(p-[0-9a-f]{8})[0-9a-f]{24}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,15 @@ def _moment(at: datetime) -> str:
 def _words(line: Mapping[str, Any]) -> str:
     """An entry in a few words: its kind, and what it says as plain pairs."""
     body = line["body"]
-    plain = (f"{key.replace('_', ' ')}: {value}" for key, value in body.items() if _is_plain(key, value))
+    plain = (f"{key.replace('_', ' ')}: {_short(value)}" for key, value in body.items() if _is_plain(key, value))
     return f"{str(body.get('name', line['kind'])).replace('_', ' ')} ({', '.join(plain)})".replace(" ()", "")
 
 
 def _is_plain(key: str, value: object) -> bool:
-    return key not in ("name", "person", "digest") and isinstance(value, str | int) and value != ""
+    """Whether somebody can make something of it: the JSON has the rest, such as our ids of accounts and notes."""
+    opaque = key in ("name", "person", "digest", "account", "note")
+    return not opaque and isinstance(value, str | int) and value != ""
+
+
+def _short(value: object) -> str:
+    return _PERSON.sub(r"\1…", str(value))

@@ -19,6 +19,8 @@ import httpx
 from onboard.errors import BadInput, SystemFailed
 from onboard.sandbox.core import VAULT
 
+#: What its log says where another program listens on its port.
+_TAKEN = "address already in use"
 #: Seconds that the server may take until it answers, and until it leads its own raft.
 PATIENCE = 20.0
 
@@ -174,7 +176,16 @@ class OpenBao:
         if not gone and time.monotonic() < deadline:
             return
         log = self._folder / "openbao.log"
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+        lines = log.read_text(errors="replace").splitlines()[-8:]
+        tail = "\n".join(lines)
+        if gone and any(_TAKEN in line for line in lines):
+            # Whoever listens there has answered in its place.
+            ports = " and ".join(map(str, self._ports))
+            raise SystemFailed(
+                VAULT,
+                f"OpenBao ended: another program listens on one of its ports, {ports}, which this sandbox keeps. "
+                f"Stop that one (a sandbox on a copy of this folder?), or begin in another folder. Its log: {log}",
+            )
         state = "ended" if gone else f"wasn't ready within {PATIENCE:.0f} seconds"
         raise SystemFailed(VAULT, f"OpenBao {state} ({problem}). The end of {log}:\n{tail}")
 
