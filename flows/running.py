@@ -32,6 +32,7 @@ from onboard import wiring
 from onboard.errors import OnboardError
 from onboard.ledger import Register
 from onboard.lifecycle.gates import assignment_of
+from onboard.lifecycle.notices import announce
 from onboard.lifecycle.reconciling import Report
 from onboard.lifecycle.story import rows, summary
 from onboard.model import PERSON_ID, SCHEDULER, SLUG, Actor
@@ -156,6 +157,7 @@ def concluded(step: Callable[[Services, Actor], Report], event: str, person: str
     try:
         with services() as opened:
             report = step(opened, actor(requested_by))
+            announce(opened, _logger().warning)
     except OnboardError as error:
         kept(event, person, [str(error)])
         return ended(error.exit_code, str(error))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from onboard.connectors.letters import Carrier
 from onboard.errors import BadInput, OnboardError, Problem
-from onboard.settings import Settings, SlackSettings
+from onboard.settings import Settings, SlackSettings, variable
 from onboard.wiring import Purse, Services
 
 
@@ -34,6 +34,17 @@ def _carrier(settings: Settings, name: str, purse: Purse) -> Carrier:
             token, pace = purse.open(slack.bot_token), purse.pace(name)
             return SlackLetters(Slack(name, slack.base_url, token, purse.clock, retry=True, pace=pace))
     raise BadInput(Problem("", 0, problem) for problem in misnamed(settings))
+
+
+def problems(settings: Settings) -> Iterator[str]:
+    """What the settings lack for approvers to be asked, and for their answers to be told from a stranger's."""
+    notices, listen = settings.notices, settings.listen
+    if not notices.slack:
+        yield 'Nobody is asked, so nothing can be answered: set notices.slack = "slack" (a system\'s name).'
+    yield from misnamed(settings)
+    if notices.slack and listen.slack_signing_secret is None:
+        ways = f"{variable('listen', 'slack_signing_secret')} (or the same with _FILE)"
+        yield f"Slack's answers can't be told from a stranger's: set {ways} to the signing secret of the Slack app."
 
 
 def misnamed(settings: Settings) -> Iterator[str]:

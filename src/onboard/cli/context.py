@@ -110,6 +110,13 @@ def actor(services: Services) -> Actor:
         return OPERATOR
 
 
+def announce(services: Services) -> None:
+    """Tell approvers what waits for them, and what became of it; what fails is said on stderr, and stops nothing."""
+    from onboard.lifecycle.notices import announce
+
+    announce(services, partial(output.say, stderr=True))
+
+
 def person(services: Services, text: str) -> str:
     """The id of the one person that `text` names. Raises BadInput where nobody or several fit, and lists them."""
     return render.resolve(services.ledger.people, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from onboard.settings import Settings
 
 app = typer.Typer()
+
+#: The scopes by which Slack's bot asks approvers.
+ASKING = ("chat:write", "im:history", "im:write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ def doctor(rights: Rights = False, as_json: Json = False) -> None:
     settings = context.settings()
     ledger = _ledger(settings)
     signed = [_keyring(settings), _checkpoints(settings)] if ledger.well else []
-    checks = [*_systems(settings, capabilities=rights), ledger, *signed, _policy(settings)]
+    systems = _systems(settings, capabilities=rights)
+    checks = [*systems, ledger, *signed, _policy(settings), *_answers(settings, systems)]
     if as_json:
         output.emit_json(checks)
     else:
@@ -165,6 +170,21 @@ def _checkpoints(settings: Settings) -> Check:
     return Check(
         "checkpoints", signer, well=True, found=f"{when}, {told}", advice=tuple(vouching.doubts(settings, age))
     )
+
+
+def _answers(settings: Settings, checks: list[Check]) -> Iterator[Check]:
+    """Whether approvers can be asked and can answer, where that is set up."""
+    from onboard import telling
+
+    notices = settings.notices
+    if not (notices.slack or notices.jira):
+        return
+    told = next((check for check in checks if (check.what, check.credential) == (notices.slack, "writing")), None)
+    held = told.rights if told and told.rights else ASKING
+    lacks = [f"the bot of {notices.slack} lacks {scope}" for scope in ASKING if scope not in held]
+    advice = (*telling.problems(settings), *lacks)
+    by = " and ".join(filter(None, (notices.slack, notices.jira)))
+    yield Check("answers", "", well=not advice, found=f"asked by {by}", advice=advice, code=4 if advice else 0)
 
 
 def _policy(settings: Settings) -> Check:

@@ -239,6 +239,7 @@ def conclude(services: Services, report: Report, as_json: bool) -> None:
         register = register_of(services)
         gate = _gate(services, register, report.plan.people)
         view.View(report, register, context.names(services), gate).show()
+    context.announce(services)
     output.leave(report.exit_code)
 
 

@@ -1,18 +1,23 @@
-"""`onboard listen`: what approvers answer in Slack and Jira comes in here."""
+"""Approvers are asked (`onboard notify`), and what they answer in Slack and Jira comes in (`onboard listen`)."""
 
 from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onboard.cli import context, output
+from onboard.cli.output import Json
 
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
+
+    from onboard.lifecycle.notices import Told
 
 app = typer.Typer()
 
@@ -33,6 +38,33 @@ def listen(
     chosen = settings.listen.port if port is None else port
     with opened(settings, context.clock, logging.getLogger("onboard.listen").info) as answering:
         _serve(answering, host or settings.listen.host, chosen)
+
+
+@app.command("notify")
+def notify(as_json: Json = False) -> None:
+    """Tell approvers what waits for their word, and what became of it. Commands that propose do it by themselves."""
+    from onboard.lifecycle.notices import tell
+
+    with context.services() as services:
+        told = tell(services)
+        code = 5 if told.failed else 0
+        if as_json:
+            output.emit_json({**asdict(told), "unproven": sorted(told.unproven), "exit_code": code})
+        else:
+            _show(told, context.names(services))
+        output.leave(code)
+
+
+def _show(told: Told, name: Callable[[str], str]) -> None:
+    output.say(f"{output.count(told.sent, 'message')} sent, {told.changed} brought up to date.")
+    for failure in told.failed:
+        output.say(f"Not told: {failure}")
+    for person in sorted(told.unproven):
+        output.say(f"{name(person)} can't be asked: no account there was shown to be theirs.")
+    if told.unproven:
+        output.next_step(f"onboard person confirm {min(told.unproven)[:10]} --system SYSTEM")
+    elif told.failed:
+        output.next_step("onboard notify, once that is put right")
 
 
 def _serve(answering: FastAPI, host: str, port: int) -> None:

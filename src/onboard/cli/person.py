@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -71,13 +71,14 @@ def change(
 ) -> None:
     """Change what is known of a person. A handle given anew is looked up anew, and its account is only claimed."""
     from onboard.ledger import Profile
+    from onboard.lifecycle.answers import ADDRESS
 
     handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)
     with context.ledger() as ledger:
         who = render.resolve(ledger.people, person)
         old = ledger.people.get(who)
         new = Profile(name or old.name, email or old.email, {**old.handles, **handles})
-        _update(ledger, who, new, handles, _editor(ledger, who))
+        _update(ledger, who, new, [*handles, *([ADDRESS] if email else [])], _editor(ledger, who))
     output.say(f"Changed {name or old.name} ({render.short(who)}).")
     binding.look_up({who: handles})
 
@@ -128,7 +129,7 @@ def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
     _enter(ledger, new, editor)
     for person, profile in changed.items():
         before = kept[person].handles
-        _update(ledger, person, profile, {s: h for s, h in profile.handles.items() if before.get(s) != h}, editor)
+        _update(ledger, person, profile, [s for s, h in profile.handles.items() if before.get(s) != h], editor)
     return _Brought(new, changed, len(roster) - len(new) - len(changed))
 
 
@@ -173,11 +174,14 @@ def _enter(ledger: Ledger, profiles: Mapping[str, Profile], actor: Actor) -> Non
         ledger.journal.append_many(facts, actor=actor, at=context.clock())
 
 
-def _update(ledger: Ledger, person: str, profile: Profile, handles: Mapping[str, str], actor: Actor) -> None:
-    """Replace a profile and, in one with it, record who gave handles anew: Vault's says who may approve as whom."""
+def _update(ledger: Ledger, person: str, profile: Profile, anew: Collection[str], actor: Actor) -> None:
+    """Replace a profile and, in one with it, record who gave what anew: handles by system, or the work e-mail.
+
+    Vault's handle says who may approve as whom, and to the address goes what shows that other accounts are theirs.
+    """
     from onboard.ledger import records
 
-    facts = [records.handle_changed(person, system) for system in sorted(handles)]
+    facts = [records.handle_changed(person, system) for system in sorted(anew)]
 
     def note(connection: Connection) -> None:
         ledger.journal.append_in(connection, facts, actor=actor, at=context.clock())

@@ -169,6 +169,7 @@ def approve(
         if not as_json:
             _show_lines(register_of(services).proposal(digest), context.names(services))
         proposal = approvals.approve(services, digest, actor, accept or ())
+        context.announce(services)
         waits = lacking(register_of(services), proposal.digest)
         if as_json:
             output.emit_json(_decision(proposal, actor, "approved", waits))
@@ -190,6 +191,7 @@ def refuse(digest: Digest, as_json: Json = False) -> None:
     with context.services() as services:
         actor = approvals.authenticate(services, context.vault_token())
         proposal = approvals.refuse(services, digest, actor)
+        context.announce(services)
         if as_json:
             output.emit_json(_decision(proposal, actor, "refused", ()))
             return

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from onboard.connectors.letters import Carrier, Letter
 from onboard.engine.parallel import beating
-from onboard.errors import BadInput, SystemFailed, SystemRefused
+from onboard.errors import BadInput, OnboardError, SystemFailed, SystemRefused, Waiting
 from onboard.ledger import Entry, Proposal, Register, owner_here
 from onboard.ledger.answers import notified
 from onboard.ledger.notices import Notice, Notices
@@ -23,7 +23,7 @@ from onboard.lifecycle.reconciling import lacking
 from onboard.lifecycle.standing import register_of
 from onboard.model import Actor, Kind
 from onboard.telling import carriers
-from onboard.wiring import Services
+from onboard.wiring import Say, Services
 
 #: Who tells people: nobody in particular.
 TELLER = Actor("onboard", "notices")
@@ -58,6 +58,19 @@ def tell(services: Services) -> Told:
             for carrier in by_system:
                 _Round(services, carrier, told).go()
     return told
+
+
+def announce(services: Services, say: Say) -> None:
+    """The same after other work, which it doesn't hold up: `say` gets a line for what failed."""
+    try:
+        told = tell(services)
+    except Waiting:
+        return  # whoever is at it sees what is open, or the next one does
+    except OnboardError as failure:
+        say(f"The approvers could not be told: {failure} Try again: onboard notify")
+        return
+    for failure in told.failed:
+        say(f"An approver could not be told: {failure} Try again: onboard notify")
 
 
 @dataclass

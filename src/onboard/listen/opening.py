@@ -14,7 +14,8 @@ from onboard.connectors.slack_replies import reply
 from onboard.errors import BadInput, OnboardError, Problem
 from onboard.listen.app import Door, create
 from onboard.listen.worker import Worker
-from onboard.settings import Settings, SlackSettings, variable
+from onboard.settings import Settings, SlackSettings
+from onboard.telling import problems
 from onboard.wiring import Clock, Purse, Say
 
 log = logging.getLogger("onboard.listen")
@@ -36,20 +37,9 @@ def opened(settings: Settings, clock: Clock, say: Say) -> Iterator[FastAPI]:
 
 def require(settings: Settings) -> None:
     """Raises BadInput where nothing could come in, or what comes in could not be told from a stranger's."""
-    problems = list(_problems(settings))
-    if problems:
-        raise BadInput(Problem("", 0, problem) for problem in problems)
-
-
-def _problems(settings: Settings) -> Iterator[str]:
-    notices, listen = settings.notices, settings.listen
-    if not notices.slack:
-        yield 'Nobody is asked, so nothing can be answered: set notices.slack = "slack" (a system\'s name).'
-    elif not isinstance(settings.systems.get(notices.slack), SlackSettings):
-        yield f"notices.slack names {notices.slack!r}, which is no Slack that is configured."
-    elif listen.slack_signing_secret is None:
-        ways = f"{variable('listen', 'slack_signing_secret')} (or the same with _FILE)"
-        yield f"Slack's answers can't be told from a stranger's: set {ways} to the signing secret of the Slack app."
+    found = list(problems(settings))
+    if found:
+        raise BadInput(Problem("", 0, problem) for problem in found)
 
 
 def _tell(settings: Settings, clock: Clock, url: str, text: str) -> None:
