@@ -11,7 +11,6 @@ from typing import Any
 from onboard.ledger import Entry, Ledger, Register
 from onboard.review.exports import changes_of
 
-
 #: Somebody's id, of which the beginning is enough to read.
 _PERSON = re.compile(r"\b(p-[0-9a-f]{8})[0-9a-f]{24}\b")
 
