@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -13,16 +14,35 @@ from typer.testing import CliRunner
 from onboard.cli.main import app
 from onboard.errors import Refused
 from onboard.ledger import records
-from onboard.lifecycle import approvals, discovery, erasure, facts, gates, nightly, offboarding, proving, tasks
+from onboard.ledger.delegations import teams_loaded
+from onboard.lifecycle import (
+    approvals,
+    delegates,
+    discovery,
+    erasure,
+    facts,
+    gates,
+    nightly,
+    offboarding,
+    proving,
+    tasks,
+)
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.ramp_up import ramp_up
 from onboard.lifecycle.reconciling import reconcile
 from onboard.lifecycle.role_change import change_role
 from onboard.model import OPERATOR, SCHEDULER, Phase
+from onboard.policy.catalogue import Policy
 from onboard.review.access import review
 from tests.cli.house import write_manifest
 from tests.crash.laboratory import Scene, Story
 from tests.world import IDS, World
+
+#: A rule by which discovery waits for nobody.
+READING = """
+@id("reading-in-discovery") @because("It is what discovery is for") @owner("team-platform")
+permit (principal, action == Action::"pre_approve", resource) when { context.rank == 0 };
+"""
 
 MARTA, JONAS, ADA = IDS["marta"], IDS["jonas"], IDS["ada"]
 
@@ -75,6 +95,18 @@ def onboarded(world: World) -> None:
 def stepped_back(world: World) -> None:
     onboarded(world)
     world.note(records.advanced(MARTA, "payments", Phase.RAMP_UP))
+
+
+def logged_in(world: World) -> dict[str, str]:
+    token, until = world.login("ada"), world.today + timedelta(days=30)
+    approvals.authenticate(world.services, token)
+    return {"token": token.get_secret_value(), "until": until.isoformat()}
+
+
+def owned(world: World) -> None:
+    """Marta has started, and somebody gives the word of the team that owns the rule."""
+    world.note(teams_loaded({"team-platform": (IDS["lena"],)}))
+    world.standing("marta")
 
 
 def invited(world: World) -> None:
@@ -196,6 +228,20 @@ def record(scene: Scene) -> int:
     return facts.record(scene.services, MARTA, "nda_signed", OPERATOR).exit_code
 
 
+def delegate(scene: Scene) -> int:
+    """What the sponsor types."""
+    actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
+    delegates.add(scene.services, ADA, IDS["lena"], date.fromisoformat(scene.left["until"]), None, actor)
+    return 0
+
+
+def by_rule(scene: Scene) -> int:
+    """Reconcile where a rule pre-approves what discovery gives."""
+    files = {**scene.services.policy.files, "authority/own.cedar": READING}
+    policy = Policy.from_files(files, scene.services.settings.kinds)
+    return reconcile(replace(scene.services, policy=policy), [MARTA], OPERATOR).exit_code
+
+
 def approve_and_apply(scene: Scene) -> int:
     """What the sponsor types: approve with her login, then apply, whatever approving says."""
     actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
@@ -275,6 +321,8 @@ STORIES: dict[str, Story] = {
     "record": Story(started, record, 6),
     "approve and apply": Story(approved_by_one, approve_and_apply),
     "apply": Story(approved, apply),
+    "delegate": Story(logged_in, delegate),
+    "grant by rule": Story(owned, by_rule),
     "take back": Story(stepped_back, again),
     "advance": Story(discovered, advance, 6, refuses=True),
     "full operation": Story(ramping_up, into_full_operation, 6),
