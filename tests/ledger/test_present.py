@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,11 @@ def long(ledger: Ledger, present: Callable[[], Present]) -> Story:
 def written(ledger: Ledger, entries: list[Entry]) -> None:
     for entry in entries[ledger.journal.head().seq :]:
         ledger.journal.append(entry.kind, entry.body, actor=entry.actor, at=entry.at, subject=entry.subject)
+
+
+def matters_of(ledger: Ledger) -> dict[int, str]:
+    with ledger.database.reading() as connection:
+        return {row.entry: row.hash for row in connection.execute(select(matters))}
 
 
 def remembered(ledger: Ledger) -> int:
@@ -173,7 +179,7 @@ def test_an_entry_exchanged_with_a_fitting_hash_stops_everybody_too(
 
 def rehashed(url: str, seq: int) -> list[str]:
     with sqlite3.connect(url.removeprefix("sqlite:///")) as kept:
-        kept.create_function("sha", 1, lambda stored: __import__("hashlib").sha256(stored).hexdigest())
+        kept.create_function("sha", 1, lambda stored: hashlib.sha256(stored).hexdigest())
         swap = """CAST(replace(canonical, '"pull"', '"push"') AS BLOB)"""
         (digest,) = kept.execute(f"SELECT sha({swap}) FROM journal WHERE seq = {seq}").fetchone()
     return [f"UPDATE journal SET hash = '{digest}' WHERE seq = {seq}"]
@@ -216,6 +222,28 @@ def test_what_is_remembered_and_was_tampered_with_is_made_anew_and_named(
     assert present().doubt() is not None
     assert answers(present().register()) == answers(long.register())
     assert present().doubt() is None
+
+
+@only_sqlite
+def test_a_table_forged_with_its_seal_is_found_by_verifying_and_forgotten(
+    ledger: Ledger, long: Story, present: Callable[[], Present], url: str
+) -> None:
+    """Somebody leaves out an outcome and makes the seal fit, as they could write the whole chain anew."""
+    forger = present()
+    left = sorted(matters_of(ledger).items())[:-1]
+    head = ledger.journal.head()
+    lines = "".join(f"\n{seq}:{digest}" for seq, digest in left)
+    seal = hashlib.sha256(f"{head.seq}:{head.hash}{lines}".encode()).hexdigest()
+    blow(
+        url,
+        "DELETE FROM matters WHERE entry = (SELECT max(entry) FROM matters)",
+        f"UPDATE projections SET hash = '{seal}' WHERE name = 'register-1'",
+    )
+    assert answers(forger.register()) != answers(long.register())
+
+    assert forger.corrected() == f"what is remembered of entry {head.seq} isn't what the journal says"
+
+    assert answers(forger.register()) == answers(long.register())
 
 
 @only_sqlite

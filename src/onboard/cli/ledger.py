@@ -45,9 +45,10 @@ def verify(
     known: Known = "",
     as_json: Json = False,
 ) -> None:
-    """Follow the journal's chain and check its checkpoints. Exit 4 at the first entry changed, removed or moved."""
+    """Follow the journal's chain, check its checkpoints and what is remembered of it. Exit 4 at what was changed."""
     from onboard.ledger import proofs
 
+    doubt: str | None = None
     head, keys = _head(known), proofs.public_keys(key or ())
     seen = proofs.witnesses(witness or _own_witnesses(offline=export is not None))
     if export:
@@ -59,11 +60,12 @@ def verify(
     else:
         with context.ledger() as ledger:
             verdict = proofs.verify(ledger.journal.rows(), keys, seen, head)
+            doubt = None if verdict.problem else ledger.present.corrected()
     if as_json:
-        output.emit_json({**_plain(verdict), "pinned": bool(keys)})
-        output.leave(4 if verdict.problem else 0)
+        output.emit_json({**_plain(verdict), "pinned": bool(keys), "remembered": doubt})
+        output.leave(4 if verdict.problem or doubt else 0)
     else:
-        _show(verdict, pinned=bool(keys))
+        _show(verdict, doubt, pinned=bool(keys))
 
 
 def _own_witnesses(*, offline: bool) -> list[Path]:
@@ -81,7 +83,7 @@ def _plain(verdict: Verdict) -> dict[str, object]:
     return {**plain, "sealed": sealed, "witnesses": seen, "unsealed": verdict.unsealed}
 
 
-def _show(verdict: Verdict, *, pinned: bool) -> None:
+def _show(verdict: Verdict, doubt: str | None, *, pinned: bool) -> None:
     if verdict.problem:
         before = f"{output.count(verdict.count, 'entry', 'entries')} before it continue each other"
         raise Findings(f"The journal is broken at {verdict.problem}. {before}. Compare with an export kept elsewhere.")
@@ -91,6 +93,11 @@ def _show(verdict: Verdict, *, pinned: bool) -> None:
     output.table(_proofs(verdict, pinned=pinned))
     if verdict.sealed is None:
         output.say("Nothing but this database vouches for it. Sign it: onboard ledger checkpoint. Or note the head.")
+    if doubt:
+        raise Findings(
+            f"But {doubt}, which commands start from: somebody changed it in the database. It is forgotten now, and made "
+            "anew by the next command. Look at what was done since the last verification."
+        )
 
 
 def _proofs(verdict: Verdict, *, pinned: bool) -> Iterator[tuple[str, str, str]]:

@@ -15,10 +15,11 @@ Only what went through this ledger is in it: what others gave is in what the acc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
@@ -37,6 +38,9 @@ NAME = "changes-2"
 PAGE = 5000
 #: Entries about plans: what the table `decided` finds again.
 DECISIONS = frozenset({"proposed", "approved", "applied", "refused", "withdrawn", "expired"})
+
+#: A row of the table `changes`.
+Row: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +64,6 @@ class Attempt:
     outcome_at: datetime | None = None
     ended: int | None = None
     ended_at: datetime | None = None
-
-    @property
-    def gives(self) -> bool:
-        """Whether it gave something, or may have."""
-        return self.after is not None and self.result is not Result.FAILED
-
-    @property
-    def moment(self) -> int:
-        """The entry from which it counts, against which others came before or after (see `Effects.owned`)."""
-        done = self.result is Result.DONE and self.after is not None
-        return self.outcome if done and self.outcome is not None else self.entry
 
 
 class History:
@@ -113,20 +106,22 @@ class History:
 
     def catch_up(self) -> None:
         """Take what the journal has got since the last time."""
-        while self._take_page():
-            pass
+        books: _Books | None = _Books(0)
+        while books:
+            books = self._take_page(books)
 
-    def _take_page(self) -> bool:
-        """Take the next entries, in one transaction with the cursor; False when there were none."""
+    def _take_page(self, books: _Books) -> _Books | None:
+        """Take the next entries, in one transaction with the cursor; None when there were none."""
         after = self._cursor()
-        page = list(_first(self._journal.entries(after=after.seq), PAGE))
+        page = list(islice(self._journal.entries(after=after), PAGE))
         if not page:
-            return False
+            return None
+        books = books if books.at == after.seq else _Books(after.seq)
         with self._database.writing() as connection:
             if _cursor(connection) == after:  # else another process has taken them meanwhile
-                _take(connection, page)
+                _take(connection, page, books)
                 _move(connection, after, page[-1])
-        return True
+        return books
 
     def _cursor(self) -> Head:
         """Up to where it has been read; from the beginning again where the journal holds another entry there."""
@@ -145,109 +140,131 @@ class History:
             condition = condition & (column == value) if value is not None else condition
         with self._database.reading() as connection:
             rows = connection.execute(select(changes).where(condition).order_by(changes.c.entry))
-            return tuple(_attempt(row) for row in rows.mappings())
+            return tuple(map(_attempt, rows.all()))
 
 
-def _take(connection: Connection, page: list[Entry]) -> None:
-    """Bring the table up to date with these entries."""
-    known = _known(connection, page)
-    books = _Books(known.values())
+def _take(connection: Connection, page: list[Entry], books: _Books) -> None:
+    """Bring the tables up to date with these entries."""
+    books.fetch(connection, page)
     for entry in page:
         match entry.kind:
             case "intended":
-                books.put(_intended(entry))
+                books.enter(_intended(entry))
             case "outcome":
                 books.tell(entry)
             case "verified" if not (entry.body["held"] or entry.body["remaining"] or entry.body["unknown"]):
-                books.end(books.open(entry.body["person"]), entry.seq, entry)
+                for row in list(books.open(entry.body["person"])):
+                    books.end(row, entry.seq, entry)
+    books.write(connection, page[-1].seq)
     decisions = [{"entry": e.seq, "digest": e.body["digest"]} for e in page if e.kind in DECISIONS]
     if decisions:
         connection.execute(insert(decided), decisions)
-    new = [_row(attempt) for seq, attempt in books.attempts.items() if seq not in known]
-    if new:
-        connection.execute(insert(changes), new)
-    changed = [_row(a) for seq, a in books.attempts.items() if seq in known and known[seq] != a]
-    if changed:
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _MOVING}
-        rows = [{f"new_{name}": row[name] for name in (*_MOVING, "entry")} for row in changed]
-        connection.execute(update(changes).where(changes.c.entry == bindparam("new_entry")).values(values), rows)
 
 
 class _Books:
-    """The attempts that some entries may touch, by number, and those of each person."""
+    """The rows that further entries may touch: of the people who came up, those that nothing has ended.
 
-    def __init__(self, known: Iterable[Attempt]) -> None:
-        self.attempts: dict[int, Attempt] = {}
-        self._of: dict[str, set[int]] = {}
-        for attempt in known:
-            self.put(attempt)
+    They are kept from page to page, so that little is read again. `at` is the entry up to which they are good.
+    """
 
-    def put(self, attempt: Attempt) -> None:
-        """Enter an attempt, or what it has become."""
-        self.attempts[attempt.entry] = attempt
-        self._of.setdefault(attempt.person, set()).add(attempt.entry)
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self._rows: dict[int, Row] = {}
+        self._of: dict[str, dict[int, Row]] = {}
+        self._new: dict[int, Row] = {}
+        self._moved: dict[int, Row] = {}
 
-    def open(self, person: str) -> list[Attempt]:
+    def fetch(self, connection: Connection, page: Iterable[Entry]) -> None:
+        """Read what these entries may touch: whose outcome they tell, and what their people held."""
+        begun = {entry.seq for entry in page if entry.kind == "intended"}
+        told = {entry.body["intent"] for entry in page if entry.kind == "outcome"} - begun - self._rows.keys()
+        found = list(_where(connection, changes.c.entry, told))
+        people = {entry.subject for entry in page if entry.kind in ("intended", "verified") and entry.subject}
+        people = (people | {row["person"] for row in found}) - self._of.keys()
+        found += _where(connection, changes.c.person, people, changes.c.after.is_not(None) & changes.c.ended.is_(None))
+        self._of |= {person: {} for person in people}
+        for row in found:
+            self._keep(row)
+
+    def _keep(self, row: Row) -> None:
+        self._rows[row["entry"]] = row
+        self._of[row["person"]][row["entry"]] = row
+
+    def enter(self, row: Row) -> None:
+        """There is this attempt."""
+        self._new[row["entry"]] = row
+        self._keep(row)
+
+    def open(self, person: str) -> Iterator[Row]:
         """What a person's attempts gave and nothing has ended."""
-        mine = (self.attempts[entry] for entry in self._of.get(person, ()))
-        return [attempt for attempt in mine if attempt.after is not None and attempt.ended is None]
+        return (row for row in self._of[person].values() if row["after"] is not None and row["ended"] is None)
 
-    def end(self, attempts: Iterable[Attempt], by: int, entry: Entry) -> None:
-        """What these gave is gone from this entry on."""
-        for attempt in attempts:
-            self.put(replace(attempt, ended=by, ended_at=entry.at))
+    def end(self, row: Row, by: int, entry: Entry) -> None:
+        """What it gave is gone from this entry on."""
+        row["ended"], row["ended_at"] = by, micros(entry.at)
+        self._moved[row["entry"]] = row
 
     def tell(self, entry: Entry) -> None:
         """An attempt has an outcome; done, it ends what came before it and is there again itself."""
-        told = self.attempts[entry.body["intent"]]
-        told = replace(told, result=Result(entry.body["result"]), outcome=entry.seq, outcome_at=entry.at)
-        if told.result is Result.DONE:
-            told = replace(told, ended=None, ended_at=None)
-            others = (a for a in self.open(told.person) if a.entry != told.entry and a.moment < told.moment)
-            self.end([a for a in others if _replaces(told, a)], told.entry, entry)
-        self.put(told)
+        row = self._rows[entry.body["intent"]]
+        row["result"], row["outcome"], row["outcome_at"] = entry.body["result"], entry.seq, micros(entry.at)
+        self._moved[row["entry"]] = row
+        if row["result"] != Result.DONE.value:
+            return
+        row["ended"] = row["ended_at"] = None
+        moment = _moment(row)
+        for other in [
+            r for r in self.open(row["person"]) if r is not row and _moment(r) < moment and _replaces(row, r)
+        ]:
+            self.end(other, row["entry"], entry)
 
-
-def _known(connection: Connection, page: Iterable[Entry]) -> dict[int, Attempt]:
-    """The attempts that these entries may touch: those they tell the outcome of, and what their people held."""
-    told = {entry.body["intent"] for entry in page if entry.kind == "outcome"}
-    touched = {attempt.entry: attempt for attempt in _where(connection, changes.c.entry, told)}
-    people = {attempt.person for attempt in touched.values()}
-    people |= {entry.subject for entry in page if entry.kind in ("intended", "verified") and entry.subject}
-    held = _where(connection, changes.c.person, people, changes.c.after.is_not(None) & changes.c.ended.is_(None))
-    return {**touched, **{attempt.entry: attempt for attempt in held}}
+    def write(self, connection: Connection, at: int) -> None:
+        """Put what is new and what has changed into the table, and let go of what is over."""
+        if self._new:
+            connection.execute(insert(changes), list(self._new.values()))
+        moved = [row for entry, row in self._moved.items() if entry not in self._new]
+        if moved:
+            values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _MOVING}
+            rows = [{f"new_{name}": row[name] for name in (*_MOVING, "entry")} for row in moved]
+            connection.execute(update(changes).where(changes.c.entry == bindparam("new_entry")).values(values), rows)
+        for row in [*self._new.values(), *moved]:
+            if row["result"] != Result.UNCERTAIN.value and (row["after"] is None or row["ended"] is not None):
+                self._rows.pop(row["entry"], None)
+                self._of[row["person"]].pop(row["entry"], None)
+        self.at, self._new, self._moved = at, {}, {}
 
 
 def _where(
     connection: Connection, column: Any, values: Iterable[Any], also: ColumnElement[bool] | None = None
-) -> Iterator[Attempt]:
+) -> Iterator[Row]:
     wanted = sorted(values)
     for start in range(0, len(wanted), 500):
         condition = column.in_(wanted[start : start + 500])
         rows = connection.execute(select(changes).where(condition if also is None else condition & also))
-        yield from (_attempt(row) for row in rows.mappings())
+        yield from (dict(row) for row in rows.mappings())
 
 
-def _intended(entry: Entry) -> Attempt:
+def _intended(entry: Entry) -> Row:
     change = entry.body["change"]
-    levels = (change["before"], change["after"])
-    return Attempt(
-        entry.seq, entry.at, change["person"], change["account"], change["resource"], *levels, entry.body["digest"]
-    )
+    told = {name: change[name] for name in ("person", "account", "resource", "before", "after")}
+    empty = dict.fromkeys(("outcome", "outcome_at", "ended", "ended_at"))
+    begun = {"entry": entry.seq, "at": micros(entry.at), "digest": entry.body["digest"]}
+    return {**begun, **told, "result": Result.UNCERTAIN.value, **empty}
 
 
-def _replaces(one: Attempt, other: Attempt) -> bool:
+def _moment(row: Row) -> int:
+    """The entry from which it counts, against which others came before or after (see `Effects.owned`)."""
+    done = row["result"] == Result.DONE.value and row["after"] is not None and row["outcome"] is not None
+    return int(row["outcome"] if done else row["entry"])
+
+
+def _replaces(one: Row, other: Row) -> bool:
     """Whether a change that is done leaves nothing of what another gave: on an open scale just the level it names."""
-    if one.account != other.account:
+    if one["account"] != other["account"]:
         return False
-    resource = Resource.parse(one.resource)
-    if resource.type == WHOLE_ACCOUNT:
-        return True
-    return one.resource == other.resource and (not scale_of(resource).open or one.before == other.after)
-
-
-def _first(entries: Iterator[Entry], count: int) -> Iterator[Entry]:
-    return (entry for _, entry in zip(range(count), entries, strict=False))
+    if one["resource"] != other["resource"]:
+        return Resource.parse(one["resource"]).type == WHOLE_ACCOUNT
+    return not scale_of(Resource.parse(one["resource"])).open or bool(one["before"] == other["after"])
 
 
 def _cursor(connection: Connection) -> Head:
@@ -270,17 +287,18 @@ def _forget(connection: Connection) -> None:
 
 
 _MOVING = ("result", "outcome", "outcome_at", "ended", "ended_at")
-_TIMES = ("at", "outcome_at", "ended_at")
-#: Read one by one: `asdict` would copy each value, which is half of what reading a long journal takes.
-_FIELDS = tuple(field.name for field in fields(Attempt))
 
 
-def _row(attempt: Attempt) -> dict[str, Any]:
-    values = {name: getattr(attempt, name) for name in _FIELDS}
-    times = {name: micros(values[name]) if values[name] else None for name in _TIMES}
-    return {**values, **times, "result": attempt.result.value}
-
-
-def _attempt(row: Mapping[Any, Any]) -> Attempt:
-    times = {name: None if row[name] is None else instant(row[name]) for name in _TIMES}
-    return Attempt(**{**row, **times, "result": Result(row["result"])})
+def _attempt(row: Any) -> Attempt:
+    """The attempt in a row: the table's columns are its fields, in their order."""
+    entry, at, *told, result, outcome, outcome_at, ended, ended_at = row
+    return Attempt(
+        entry,
+        instant(at),
+        *told,
+        Result(result),
+        outcome,
+        None if outcome_at is None else instant(outcome_at),
+        ended,
+        None if ended_at is None else instant(ended_at),
+    )

@@ -72,6 +72,11 @@ class Present:
             self._known = self._kept(self._grown(known))
             return self._known.register
 
+    def close(self) -> None:
+        """Know nothing any more; what is remembered stays."""
+        with self._lock:
+            self._known = None
+
     def doubt(self) -> str | None:
         """Why what is remembered isn't what the journal says, made anew from it; None where it is, or there is none."""
         with self._database.reading() as connection:
@@ -83,6 +88,13 @@ class Present:
             return None
         wrong = min(seq for seq, _ in (rows.items() ^ anew.hashes.items())) if rows != anew.hashes else cursor.seq
         return f"what is remembered of entry {wrong} isn't what the journal says"
+
+    def corrected(self) -> str | None:
+        """As `doubt`; what is wrong is forgotten."""
+        doubt = self.doubt()
+        if doubt:
+            self.forget()
+        return doubt
 
     def forget(self) -> None:
         """Forget what is remembered; the next reading makes it anew from the journal."""

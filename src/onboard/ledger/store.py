@@ -62,7 +62,8 @@ class Ledger:
         return self.present.register()
 
     def close(self) -> None:
-        """Close every connection. Using the ledger afterwards opens new ones."""
+        """Close every connection, and know nothing any more. Using the ledger afterwards begins as a new process."""
+        self.present.close()
         self.database.close()
 
 
