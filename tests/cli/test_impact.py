@@ -21,7 +21,7 @@ NO_PULL = """\
 @because("Nobody reads payments")
 @control("CC6.3")
 forbid (principal, action == Action::"hold", resource)
-when { resource == Resource::"github:repo:acme/payments-api" };
+when { resource == Resource::"github:repo:acme/payments-api" && context.model == "staff-augmentation" };
 """
 
 

@@ -14,6 +14,7 @@ from onboard.policy.impact import Impact, RoleImpact, impact, role_impact
 from tests.policy.small import FILES, MARTA, NO_ADMIN, ROLE, SYSTEMS, TODAY, kept, policy, register
 
 BASE = policy()
+PUSHING = '== "push" && context.model == "staff-augmentation"'
 PUSH = "    - {resource: github:repo:acme/api, level: push, after: first_merge}\n"
 
 
@@ -71,7 +72,7 @@ def test_a_right_that_only_ends_sooner_is_said_to() -> None:
 
 
 def test_what_a_guardrail_newly_forbids_is_named_for_each_person_and_what_it_forbade_before_is_not() -> None:
-    rule = NO_ADMIN.replace('"no-admin"', '"no-push"').replace('== "admin"', '== "push"')
+    rule = NO_ADMIN.replace('"no-admin"', '"no-push"').replace('== "admin"', PUSHING)
     head = kept(**{"guardrails/push.cedar": rule})
 
     (refusal,) = of_people(head).refused
@@ -121,7 +122,7 @@ def test_a_role_that_comes_or_goes_is_gained_or_lost_whole() -> None:
 
 
 def test_a_guardrail_that_newly_refuses_a_role_is_told_without_anybody_having_it() -> None:
-    rule = NO_ADMIN.replace('"no-admin"', '"no-push"').replace('== "admin"', '== "push"')
+    rule = NO_ADMIN.replace('"no-admin"', '"no-push"').replace('== "admin"', PUSHING)
 
     ((role, phases, refusal),) = of_roles(kept(**{"guardrails/push.cedar": rule})).refused
 
