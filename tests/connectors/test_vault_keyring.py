@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,21 +47,20 @@ def root(sandbox: SandboxClient) -> Any:
 
 
 @pytest.fixture
-def asked(sandbox: SandboxClient) -> Iterator[Any]:
+def asked(sandbox: SandboxClient) -> Callable[[], int]:
     """How many requests were made since it was last asked."""
+    seen = [0]
 
     def count() -> int:
-        nonlocal last
-        before, last = last, max((entry["n"] for entry in sandbox.requests()), default=0)
-        return last - before
+        seen.append(max((entry["n"] for entry in sandbox.requests()), default=0))
+        return seen[-1] - seen[-2]
 
-    last = 0
     count()
     return count
 
 
 def test_reading_hundreds_of_people_costs_a_request_for_each_first_digit(
-    settings: Settings, keyring: VaultKeyring, asked: Any
+    settings: Settings, keyring: VaultKeyring, asked: Callable[[], int]
 ) -> None:
     keyring.make(MANY)
     made = asked()
@@ -74,7 +73,7 @@ def test_reading_hundreds_of_people_costs_a_request_for_each_first_digit(
 
 
 def test_what_was_read_once_is_asked_for_again_only_where_somebody_is_new(
-    settings: Settings, keyring: VaultKeyring, asked: Any
+    settings: Settings, keyring: VaultKeyring, asked: Callable[[], int]
 ) -> None:
     keyring.make([MARTA])
     asked()

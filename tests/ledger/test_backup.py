@@ -53,7 +53,7 @@ def test_what_is_restored_is_the_ledger_row_for_row(full: Ledger, url: str, empt
     file = tmp_path / "backup.db"
 
     assert back_up(url, keyring_of(url), file).problem is None
-    verdict, forgotten = restore(file, keyring_of(url), empty)
+    verdict, forgotten = restore(file, keyring_of(url), empty, START)
 
     assert (verdict.count, verdict.head, verdict.problem) == (*full.journal.head(), None)
     assert forgotten == 0
@@ -64,7 +64,7 @@ def test_a_restored_ledger_goes_on_where_the_old_one_ended(
     full: Ledger, url: str, empty: str, tmp_path: Path, clock: Clock
 ) -> None:
     back_up(url, keyring_of(url), tmp_path / "backup.db")
-    restore(tmp_path / "backup.db", keyring_of(url), empty)
+    restore(tmp_path / "backup.db", keyring_of(url), empty, START)
 
     again = Ledger.open(empty, clock, keyring_of(url))
 
@@ -110,7 +110,7 @@ def test_nothing_that_exists_is_overwritten(full: Ledger, url: str, tmp_path: Pa
     back_up(url, keyring_of(url), tmp_path / "backup.db")
     before = everything(url)
     with pytest.raises(BadInput, match=r"There is a ledger at .* already"):
-        restore(tmp_path / "backup.db", keyring_of(url), url)
+        restore(tmp_path / "backup.db", keyring_of(url), url, START)
     assert everything(url) == before
 
 
@@ -132,7 +132,7 @@ def test_a_restoring_that_fails_half_way_begins_no_ledger(
         connection.exec_driver_sql("DROP TABLE projections")
 
     with pytest.raises(SystemFailed, match="projections"):
-        restore(tmp_path / "backup.db", keyring_of(url), empty)
+        restore(tmp_path / "backup.db", keyring_of(url), empty, START)
 
     with pytest.raises(BadInput, match="There is no ledger at"):
         Ledger.open(empty, clock)
@@ -164,7 +164,7 @@ def test_an_older_onboards_backup_is_brought_up_to_date_and_stays_as_it_was(
     target.close()
     kept = shutil.copyfile(file, tmp_path / "kept.db").read_bytes()
 
-    restore(file, keyring_of(empty), empty)
+    restore(file, keyring_of(empty), empty, START)
 
     again = Ledger.open(empty, clock, keyring_of(empty))
     assert says(again) == {name: value for name, value in said_then(shape).items() if name not in ("note", "token")}
@@ -176,16 +176,16 @@ def test_what_is_no_backup_is_said_and_no_ledger_is_begun(empty: str, tmp_path: 
     (tmp_path / "letter.txt").write_text("Dear Marta, " * 100)
 
     with pytest.raises(SystemFailed, match="file is not a database"):
-        restore(tmp_path / "letter.txt", keyring_of(empty), empty)
+        restore(tmp_path / "letter.txt", keyring_of(empty), empty, START)
     with pytest.raises(BadInput, match="can't be read: No such file"):
-        restore(tmp_path / "nowhere.db", keyring_of(empty), empty)
+        restore(tmp_path / "nowhere.db", keyring_of(empty), empty, START)
     with pytest.raises(BadInput, match="There is no ledger at"):
         Ledger.open(empty, clock)
 
 
 def test_the_register_of_a_restored_ledger_is_the_same(full: Ledger, url: str, empty: str, tmp_path: Path) -> None:
     back_up(url, keyring_of(url), tmp_path / "backup.db")
-    restore(tmp_path / "backup.db", keyring_of(url), empty)
+    restore(tmp_path / "backup.db", keyring_of(url), empty, START)
     again = Ledger.open(empty, lambda: START)
 
     assert Register.replay(again.journal.entries()) == Register.replay(full.journal.entries())

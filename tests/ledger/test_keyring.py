@@ -14,7 +14,7 @@ from onboard.errors import BadInput, SystemFailed
 from onboard.ledger import Ledger, Profile
 from onboard.ledger.backup import back_up, restore
 from onboard.ledger.keyring import FileKeyring, NoKeyring
-from tests.ledger.builders import ACCOUNT, JONAS, MARTA, keyring_of
+from tests.ledger.builders import ACCOUNT, JONAS, MARTA, START, keyring_of
 from tests.ledger.conftest import Clock, raw
 from tests.ledger.test_migrations import SHAPES, dumped, said_then
 
@@ -131,12 +131,13 @@ def test_whoever_is_erased_is_erased_from_the_backups_made_before(
     back_up(url, keyring_of(url), tmp_path / "backup.db")
 
     known.people.erase(MARTA)
-    verdict, forgotten = restore(tmp_path / "backup.db", keyring_of(url), empty)
+    verdict, forgotten = restore(tmp_path / "backup.db", keyring_of(url), empty, START)
 
     assert (verdict.problem, forgotten) == (None, 1)
     again = Ledger.open(empty, clock, keyring_of(url))
     assert again.people.all() == {JONAS: JONAS_IS}
     assert not again.people.knows(MARTA)
+    assert again.register().erased == {MARTA}
     assert again.people.account_by_external("github", "90001") is None
     again.people.add("p-" + "9" * 32, MARTA_IS)
     with pytest.raises(BadInput, match="already that of"):
@@ -159,7 +160,7 @@ def test_nothing_is_restored_without_the_keyring_that_the_backup_belongs_to(
     back_up(url, keyring_of(url), tmp_path / "backup.db")
 
     with pytest.raises(SystemFailed, match=r"isn't at .*nowhere\.keys"):
-        restore(tmp_path / "backup.db", FileKeyring(tmp_path / "nowhere.keys"), empty)
+        restore(tmp_path / "backup.db", FileKeyring(tmp_path / "nowhere.keys"), empty, START)
     with pytest.raises(BadInput, match="There is no ledger at"):
         Ledger.open(empty, clock)
 

@@ -66,11 +66,12 @@ def restore(
 
     settings = context.settings()
     keyring = keyring_of(settings, context.clock)
-    restored = backups.restore(file, keyring, settings.ledger_url.get_secret_value())
+    restored = backups.restore(file, keyring, settings.ledger_url.get_secret_value(), context.clock())
     _told(restored.verdict, f"Restored from {file}")
     if restored.forgotten:
         people = output.count(restored.forgotten, "person", "people")
         output.say(f"Not in it any more: {people} whose key the keyring at {keyring.place} doesn't have.")
+        output.say("They are on record as erased. If that is wrong, restore once more with the keyring's newest copy.")
     output.next_step("onboard ledger verify, against the witness or a head that was noted; then onboard review")
 
 

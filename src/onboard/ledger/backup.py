@@ -11,12 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from onboard.errors import BadInput
+from onboard.ledger import records
 from onboard.ledger.database import Database
 from onboard.ledger.journal import Journal
 from onboard.ledger.keyring import Keyring
@@ -24,6 +26,7 @@ from onboard.ledger.keys import Keys
 from onboard.ledger.prints import reindex
 from onboard.ledger.tables import metadata, person_data, person_index, person_keys
 from onboard.ledger.verify_export import Verdict, verify
+from onboard.model import OPERATOR
 
 #: Rows that are copied at once.
 PAGE = 5000
@@ -53,11 +56,12 @@ def back_up(url: str, keyring: Keyring, file: Path) -> Verdict:
         source.close()
 
 
-def restore(file: Path, keyring: Keyring, url: str) -> Restored:
+def restore(file: Path, keyring: Keyring, url: str, at: datetime) -> Restored:
     """Begin the ledger at a URL from a backup, which may be an older onboard's, with the keyring that it belongs to.
 
-    Whoever has no key in the keyring isn't in the new ledger. Raises BadInput where there is no such backup, or a
-    ledger at the URL already; SystemFailed where a database fails, or the keyring is lost or another's.
+    Whoever has no key in the keyring isn't in the new ledger, which says `at` that time that they are erased.
+    Raises BadInput where there is no such backup, or a ledger at the URL already; SystemFailed where a database fails,
+    or the keyring is lost or another's.
     """
     with _opened(file) as source:
         keys, forgotten = Keys(source, keyring), 0
@@ -65,21 +69,24 @@ def restore(file: Path, keyring: Keyring, url: str) -> Restored:
 
         def settle(writing: Connection) -> None:
             nonlocal forgotten
-            forgotten = _settle(writing, keys)
+            gone = _settle(writing, keys)
+            Journal(source).append_in(writing, map(records.erased, sorted(gone)), actor=OPERATOR, at=at)
+            forgotten = len(gone)
 
         verdict = _into(source, url, settle)
         return Restored(verdict, forgotten)
 
 
-def _settle(writing: Connection, keys: Keys) -> int:
-    """Leave out those who have no key any more, and build the index; how many were left out."""
+def _settle(writing: Connection, keys: Keys) -> set[str]:
+    """Leave out those who have no key any more, and build the index; who was left out."""
     people = set(writing.scalars(select(person_keys.c.person)))
     fernets = keys.fernets(people)
-    for person in people - fernets.keys():
+    gone = people - fernets.keys()
+    for person in gone:
         for table in (person_data, person_keys):
             writing.execute(delete(table).where(table.c.person == person))
     reindex(writing, keys.index(), fernets)
-    return len(people - fernets.keys())
+    return gone
 
 
 def _nothing(_: Connection) -> None:
