@@ -40,6 +40,8 @@ def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
     counts = f"new {found.new} · still open {found.still_open} · resolved {found.resolved}"
     forgotten = f" · erased {erased}" if erased else ""
     told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}{forgotten} · {signed.told}"
+    if found.fallen_back:
+        told += f" · {found.fallen_back}"
     table("access-review", _lines(found), f"{found.at:%Y-%m-%d %H:%M} UTC · {told}")
     return ended(5 if corrected.failed or signed.failed else found.exit_code, told)
 

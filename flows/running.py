@@ -164,7 +164,10 @@ def concluded(step: Callable[[Services, Actor], Report], event: str, person: str
     kept(event, person, _story(report, person))
     digests = ", ".join(part.digest[:8] for part in report.open)
     by_hand = f" · {len(report.tally.open)} to do by hand" if report.tally.open else ""
-    return ended(report.exit_code, summary(report) + by_hand + (f" · open: {digests}" if digests else ""))
+    told = summary(report) + by_hand + (f" · open: {digests}" if digests else "")
+    if opened.fallen_back:
+        return ended(report.exit_code if report.exit_code in (3, 5) else 4, f"{told} · {opened.fallen_back}")
+    return ended(report.exit_code, told)
 
 
 def actor(requested_by: str) -> Actor:

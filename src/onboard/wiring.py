@@ -52,6 +52,7 @@ class Services:
     """Everything that the rooms above are handed. It holds no credential that could change a system.
 
     `budgets` are the systems' limits, which readers and writers spend from together with every other worker's.
+    `fallen_back`: the policies' folder can't be read, and `policy` is not what stands there but what this says.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class Services:
     readers: Mapping[str, Reader]
     clock: Clock
     budgets: Mapping[str, Budget] = field(default_factory=dict)
+    fallen_back: str | None = None
 
     def close(self) -> None:
         """Give back what isn't spent, and close the ledger."""
@@ -112,9 +114,9 @@ def build(settings: Settings, clock: Clock, say: Say, *, regardless: bool = Fals
     settings.require("reading")
     limits(settings)
     ledger = open_ledger(settings, clock)
-    policy = _policy_regardless(settings, ledger, say) if regardless else load_policy(settings)
+    policy, fallen_back = in_force(settings, ledger, say) if regardless else (load_policy(settings), None)
     shared = budgets(settings, ledger, clock, say)
-    return Services(settings, ledger, policy, readers(settings, clock, shared, ledger), clock, shared)
+    return Services(settings, ledger, policy, readers(settings, clock, shared, ledger), clock, shared, fallen_back)
 
 
 def limits(settings: Settings) -> dict[str, dict[str, Limit]]:
@@ -180,32 +182,25 @@ def upgrade_ledger(settings: Settings, clock: Clock) -> tuple[str, str]:
 def load_policy(settings: Settings) -> Policy:
     """The policies in force: the configured folder, or the starter policies. Raises BadInput with every problem."""
     from onboard.policy import catalogue
+    from onboard.policy.standby import completed
 
-    return _completed(catalogue.load(settings.policies or starter_policies(), settings.kinds))
+    shipped = starter_policies()
+    return completed(catalogue.load(settings.policies or shipped, settings.kinds), shipped)
 
 
-def _policy_regardless(settings: Settings, ledger: Ledger, say: Say) -> Policy:
-    """The policies as configured; where they can't be read the ones last in force, or those that onboard ships."""
-    from onboard.policy import catalogue
+def in_force(settings: Settings, ledger: Ledger, say: Say) -> tuple[Policy, str | None]:
+    """The policies as configured; where they can't be read those last in force, and a line that says so."""
+    from onboard.policy.standby import standby
 
     try:
-        return load_policy(settings)
+        return load_policy(settings), None
     except BadInput as broken:
         hashes = [entry.body["hash"] for entry in ledger.journal.salvaged() if entry.kind == "policy"]
-        named = f"the ones last in force ({hashes[-1][:7]})" if hashes else "those that onboard ships"
-        say(f"The policies can't be read, so {named} hold for this. Correct them:\n{broken}")
-    if not hashes:
-        return catalogue.load(starter_policies(), settings.kinds)
-    return _completed(catalogue.Policy.from_files(ledger.bundles.get(hashes[-1]), settings.kinds))
-
-
-def _completed(policy: Policy) -> Policy:
-    """A policy without rules of authority with those that onboard ships; else nobody could do anything."""
-    if any(name.startswith("authority/") for name in policy.files):
-        return policy
-    folder = starter_policies() / "authority"
-    shipped = {f"authority/{path.name}": path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cedar*"))}
-    return type(policy).from_files({**policy.files, **shipped}, policy.systems)
+        policy = standby(ledger.bundles.get(hashes[-1]) if hashes else None, starter_policies(), settings.kinds)
+        named = "the ones last in force" if hashes else "those that onboard ships"
+        told = f"The policies can't be read, so {named} ({policy.hash[:7]}) hold for this."
+        say(f"{told} Correct them:\n{broken}")
+        return policy, told
 
 
 def starter_policies() -> Path:

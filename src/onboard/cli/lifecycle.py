@@ -135,7 +135,7 @@ def record(
     from onboard.lifecycle import facts
 
     day = until.date() if until else None
-    with context.services() as services:
+    with context.services(regardless=True) as services:
         who = context.person(services, person)
         if day is not None and day < services.clock().date() and not yes:
             preview.before_lapsing(services, who, fact, day)
@@ -151,7 +151,9 @@ def change_role(person: Person, role: Role, engagement: Engagement = None, as_js
     """Give a person another role. What the old one gave goes at once, what the new one gives waits for approval."""
     from onboard.lifecycle.role_change import change_role as change
 
-    run(lambda s: change(s, context.person(s, person), engagement, role, context.actor(s)), as_json)
+    with context.services(regardless=True) as services:
+        who = context.person(services, person)
+        conclude(services, change(services, who, engagement, role, context.actor(services)), as_json)
 
 
 @app.command("offboard")

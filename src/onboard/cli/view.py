@@ -220,7 +220,9 @@ def show_review(found: Review, register: Register, names: Names) -> None:
             f"  {count(len(found.older), 'repository', 'repositories')} that no policy names had no invitation and no "
             f"deploy key when last asked, since {moment(oldest)}; they are asked in turn."
         )
-    if found.findings:
+    if found.fallen_back:
+        next_step("onboard policy check")
+    elif found.findings:
         next_step(_towards(found.findings[0], register))
     elif found.unknown:
         next_step("onboard doctor")

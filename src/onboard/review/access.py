@@ -22,6 +22,7 @@ from onboard.wiring import Services
 class Review:
     """What one review found, how it compares with the one before, and what couldn't be read (resource: reason).
 
+    `fallen_back` is set where the policies can't be read, and says which ones held instead.
     `older`: resources on which a part that costs a request each was seen to hold nothing, and when; it waits its turn.
     """
 
@@ -34,11 +35,12 @@ class Review:
     resolved: int
     unknown: tuple[tuple[str, str], ...]
     older: tuple[tuple[str, datetime], ...] = ()
+    fallen_back: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """5 where something couldn't be read, 4 where there are findings, else 0."""
-        return 5 if self.unknown else 4 if self.findings else 0
+        """5 where something couldn't be read, 4 where there are findings or policies can't be read, else 0."""
+        return 5 if self.unknown else 4 if self.findings or self.fallen_back else 0
 
 
 def review(services: Services, actor: Actor) -> Review:
@@ -64,6 +66,7 @@ def review(services: Services, actor: Actor) -> Review:
         resolved=(before - keys).total(),
         unknown=(*_unknown(observed), *unread),
         older=tuple((str(r.resource), r.at) for o in observed for r in o.readings.values() if r.at is not None),
+        fallen_back=services.fallen_back,
     )
 
 
