@@ -50,8 +50,8 @@ def listener(asking: House) -> Iterator[str]:
 
 
 def test_whoever_starts_somebody_asks_the_sponsor_and_her_button_grants_it(asking: House, listener: str) -> None:
-    asking("start", "marta", code=6, **ASKING)
-    asking("record", "marta", "nda_signed", "--until=2099-01-01", code=6, **ASKING)
+    asking("start", "marta", code=6, ONBOARD_NOTICES__SLACK="slack")
+    asking("record", "marta", "nda_signed", "--until=2099-01-01", code=6, ONBOARD_NOTICES__SLACK="slack")
     assert asking.sandbox.messages("ada")[-1]["buttons"] == ["approve", "refuse"]
 
     assert asking.sandbox.press("ada", "approve", listener) == 200
@@ -67,17 +67,17 @@ def test_what_cannot_be_told_stops_nothing_and_is_said(asking: House) -> None:
     asking.sandbox.fault("slack", "forbidden", path="chat.postMessage", times=1)
     asking("start", "marta", code=6)
 
-    said = asking("record", "marta", "nda_signed", "--until=2099-01-01", code=6, **ASKING)
+    said = asking("record", "marta", "nda_signed", "--until=2099-01-01", code=6, ONBOARD_NOTICES__SLACK="slack")
 
     assert "An approver could not be told" in said.stderr
-    assert "1 message sent" in asking("notify", **ASKING).stdout
-    assert "0 messages sent" in asking("notify", **ASKING).stdout
+    assert "1 message sent" in asking("notify", ONBOARD_NOTICES__SLACK="slack").stdout
+    assert "0 messages sent" in asking("notify", ONBOARD_NOTICES__SLACK="slack").stdout
 
 
 def test_whoever_has_shown_no_account_is_named_with_the_way_out(house: House) -> None:
     house.start()
 
-    said = house("notify", **ASKING).stdout
+    said = house("notify", ONBOARD_NOTICES__SLACK="slack").stdout
 
     assert "Ada Berg can't be asked" in said
     assert "Next: onboard person confirm p-" in said
@@ -90,10 +90,10 @@ def test_a_listener_that_nobody_could_answer_does_not_begin(house: House) -> Non
 
 
 def test_doctor_says_what_answers_lack(house: House) -> None:
-    well = house("doctor", **ASKING).stdout
+    well = house("doctor", ONBOARD_NOTICES__SLACK="slack").stdout
     assert re.search(r"ok +answers +asked by slack", well)
 
-    lacking = house("doctor", code=4, **ASKING, ONBOARD_LISTEN__SLACK_SIGNING_SECRET="").stdout
+    lacking = house("doctor", code=4, ONBOARD_NOTICES__SLACK="slack", ONBOARD_LISTEN__SLACK_SIGNING_SECRET="").stdout
     assert "SIGNING_SECRET" in lacking
 
 

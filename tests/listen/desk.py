@@ -37,9 +37,10 @@ class Desk:
     told: list[str] = field(default_factory=list)
     pressed: int = 0
     heard: Event = field(default_factory=Event)
+    asking: Notices = field(default_factory=lambda: Notices(slack="slack"))
 
     def __post_init__(self) -> None:
-        changed = {"notices": Notices(slack="slack"), "listen": Listen(per_minute=5)}
+        changed = {"notices": self.asking, "listen": Listen(per_minute=5)}
         self.world = self.world.with_settings(**changed)
         bind_everybody(self.world.services, OPERATOR)
         self.door = self._door()
@@ -50,7 +51,7 @@ class Desk:
         worker = Worker(
             services.ledger, lambda: services_of(services.settings, services.policy, self.world.clock), self.tell
         )
-        return Door(services.settings, services.ledger, worker, self.world.clock, SecretStr(SECRET))
+        return Door(services.settings, services.ledger, worker, self.world.clock, SecretStr(SECRET), SecretStr(SECRET))
 
     def tell(self, _url: str, text: str) -> None:
         self.told.append(text)
@@ -58,13 +59,13 @@ class Desk:
 
     def restarted(self) -> Desk:
         """The same after the listener was killed and begun again."""
-        return Desk(self.world, self.told, self.pressed)
+        return Desk(self.world, self.told, self.pressed, asking=self.asking)
 
-    def proves(self, *people: str, proof: Proof = Proof.WORK_EMAIL) -> None:
-        """These people show that their Slack account is theirs."""
+    def proves(self, *people: str, proof: Proof = Proof.WORK_EMAIL, system: str = "slack") -> None:
+        """These people show that their account there is theirs."""
         for person in people:
-            account = self.world.register.bindings(IDS[person])["slack"].account
-            self.world.note(records.account_proven(IDS[person], account, "slack", proof))
+            account = self.world.register.bindings(IDS[person])[system].account
+            self.world.note(records.account_proven(IDS[person], account, system, proof))
 
     def plan(self, phase: Phase = Phase.DISCOVERY) -> str:
         """The digest of Marta's open plan in a phase."""

@@ -50,13 +50,17 @@ class Said:
 
 
 def accept(ledger: Ledger, said: Said) -> bool:
-    """Put on record that this was said; False where it was before, or is about no plan. Nothing is decided by it."""
+    """Put on record that this was said; False where it was before, or is about no plan that anybody
+    could still answer. Nothing is decided by it.
+    """
     account = ledger.people.account_by_external(said.system, said.external_id)
     try:
         proposal = Register.replay(ledger.journal.entries()).proposal(said.digest)
         person = ledger.people.account(account).person if account else proposal.person
     except BadInput:
         return False
+    if account is None and proposal.settled:
+        return False  # as our own account's move of a ticket, once its plan has ended
     answer = Answer(
         said.key, person, said.system, account, proposal.digest, said.decision, said.accepts, said.at, said.reply
     )

@@ -50,7 +50,7 @@ def tell(services: Services) -> Told:
     Raises Waiting where another worker is at it. What fails is in the result; running it again goes on.
     """
     told = Told()
-    by_system, unusable = carriers(services)
+    by_system, unusable = carriers(services.settings, services.clock, services.budgets)
     told.failed += unusable
     if by_system:
         leases = services.ledger.leases
@@ -69,8 +69,8 @@ def announce(services: Services, say: Say) -> None:
     except OnboardError as failure:
         say(f"The approvers could not be told: {failure} Try again: onboard notify")
         return
-    for failure in told.failed:
-        say(f"An approver could not be told: {failure} Try again: onboard notify")
+    for why in told.failed:
+        say(f"An approver could not be told: {why} Try again: onboard notify")
 
 
 @dataclass

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from onboard.errors import OnboardError
 from onboard.ledger import Ledger
 from onboard.lifecycle.answers import Said, accept
-from onboard.listen import signed, slack
+from onboard.listen import jira, signed, slack
 from onboard.listen.throttle import Throttle
 from onboard.settings import Settings
 from onboard.wiring import Clock
@@ -45,6 +45,7 @@ class Door:
     worker: Worker
     clock: Clock
     slack_secret: SecretStr | None
+    jira_secret: SecretStr | None
 
 
 def create(door: Door) -> FastAPI:
@@ -70,8 +71,7 @@ def create(door: Door) -> FastAPI:
             return Response(status_code=401 if admitted else 429)
         if not known.admits(""):
             return Response(status_code=429, headers={"Retry-After": "60"})
-        said = read(body)
-        return Response(status_code=200 if said is None else await run_in_threadpool(_keep, door, said))
+        return Response(status_code=await run_in_threadpool(_keep, door, read, body))
 
     @app.post("/slack/interactions")
     async def interactions(request: Request) -> Response:
@@ -80,6 +80,15 @@ def create(door: Door) -> FastAPI:
             request,
             lambda body: secret is not None and signed.by_slack(secret, door.clock, body, request.headers),
             lambda body: slack.read(door.settings.notices.slack, body, door.clock()),
+        )
+
+    @app.post("/jira/webhooks")
+    async def webhooks(request: Request) -> Response:
+        secret = door.jira_secret
+        return await take(
+            request,
+            lambda body: secret is not None and signed.by_jira(secret, body, request.headers),
+            lambda body: jira.read(door.settings.notices, door.ledger, body, door.clock()),
         )
 
     @app.get("/health")
@@ -104,10 +113,11 @@ async def _body(request: Request) -> bytes | None:
     return bytes(read)
 
 
-def _keep(door: Door, said: Said) -> int:
-    """Put it on record and wake the worker; the status to answer."""
+def _keep(door: Door, read: Callable[[bytes], Said | None], body: bytes) -> int:
+    """Put what was said on record and wake the worker; the status to answer. What says nothing is acknowledged too."""
     try:
-        fresh = accept(door.ledger, said)
+        said = read(body)
+        fresh = said is not None and accept(door.ledger, said)
     except OnboardError as failure:
         log.error("an answer could not be kept: %s", type(failure).__name__)
         return 503

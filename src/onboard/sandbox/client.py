@@ -127,6 +127,15 @@ class SandboxClient:
         body = {"action": action, "listener": listener} | ({"message": message} if message else {})
         return int(self._control("POST", f"people/{person}/press", body)["status"])
 
+    def issues(self) -> list[dict[str, Any]]:
+        """The issues in Jira Cloud: key, summary, description, labels, status, comments."""
+        return list(self._control("GET", "issues")["issues"])
+
+    def answer(self, person: str, issue: str, listener: str, **how: str) -> int:
+        """Comment on an issue (`comment="…"`) or move it (`status="…"`); the status that the listener answers."""
+        body = {"issue": issue, "listener": listener, **how}
+        return int(self._control("POST", f"people/{person}/answer", body)["status"])
+
     def fault(self, system: str, kind: str, **details: Any) -> int:
         """Order a fault: method, path (a regex), times, skip, ms, retry_after. Its id."""
         return int(self._control("POST", "faults", {"system": system, "kind": kind, **details})["id"])

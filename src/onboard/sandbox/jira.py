@@ -18,6 +18,8 @@ from onboard.sandbox import jira_issues as issues
 from onboard.sandbox import jira_people as people
 from onboard.sandbox import jira_projects as projects
 from onboard.sandbox import jira_schemes as schemes
+from onboard.sandbox import jira_tickets as tickets
+from onboard.sandbox import jira_webhooks as webhooks
 from onboard.sandbox.core import JIRA, JIRA_DATA_CENTER, Clock, Credentials, Held, basic_auth, token_of
 from onboard.sandbox.jira_calls import Call, Caller, Handler, JiraError
 from onboard.sandbox.jira_state import JiraState, User
@@ -50,6 +52,8 @@ _BOTH: dict[tuple[str, str], Handler] = {
     ("POST", "issue"): issues.create_issue,
     ("GET", "issue/{issue}/comment"): issues.list_comments,
     ("POST", "issue/{issue}/comment"): issues.add_comment,
+    ("GET", "issue/{issue}/transitions"): tickets.list_transitions,
+    ("POST", "issue/{issue}/transitions"): tickets.transition,
     ("GET", "role"): projects.list_roles,
     ("GET", "permissionscheme"): schemes.list_schemes,
     ("GET", "permissionscheme/{scheme}"): schemes.get_scheme,
@@ -65,8 +69,12 @@ _CLOUD: dict[tuple[str, str], Handler] = {
     ("GET", "group/bulk"): people.groups_by_id,
     ("GET", "project/search"): projects.search_projects,
     ("POST", "permissions/check"): projects.check_permissions,
+    ("GET", "search/jql"): tickets.search,
 }
-_DATA_CENTER: dict[tuple[str, str], Handler] = {("PUT", "user"): people.update_user}
+_DATA_CENTER: dict[tuple[str, str], Handler] = {
+    ("PUT", "user"): people.update_user,
+    ("GET", "search"): tickets.search,
+}
 
 #: Asks with POST, changes nothing.
 _READING_POST = re.compile(r"/rest/api/[^/]+/permissions/check/?|/secure/.*")
@@ -132,6 +140,19 @@ class JiraSimulator:
         if user := self._state.of_person(person):
             self._state.remove_everywhere(user)
             user.active, user.name, user.email = False, "Former user", ""
+
+    def answer(self, person: str, issue: str, *, comment: str = "", status: str = "") -> dict[str, Any]:
+        """That person comments on an issue, or moves it; what Jira sends about it. Raises BadInput."""
+        user, now = self._state.of_person(person), self._clock.now()
+        if user is None:
+            raise BadInput.one(f"{person!r} has no account on {self.name}. See who has one in GET /_sandbox/state.")
+        if status:
+            return webhooks.moved(self._state, user, issue, status, now)
+        return webhooks.commented(self._state, user, issue, comment, now)
+
+    def issues(self) -> list[dict[str, Any]]:
+        """Every issue: key, summary, description, labels, status, comments."""
+        return [issue.model_dump(mode="json") for project in self._state.projects for issue in project.issues]
 
     def _held(self, user: User, resource: str, level: str) -> Held:
         account, handle = (user.account_id, user.name) if self._cloud else (user.key, user.username)

@@ -23,13 +23,19 @@ def create_issue(call: Call) -> Response:
     summary = given.get("summary")
     if not isinstance(summary, str) or not summary.strip() or "\n" in summary:
         raise JiraError(400, errors={"summary": "You must specify a summary of the issue."})
+    labels, description = given.get("labels") or [], given.get("description") or ""
+    if not isinstance(labels, list) or any(" " in str(label) for label in labels):
+        raise JiraError(400, errors={"labels": "The label can't contain spaces."})
+    if call.base.endswith("/3") and description and not _is_document(description):
+        raise JiraError(400, errors={"description": "Operation value must be an Atlassian Document"})
     issue = call.state.add_issue(project, summary)
+    issue.labels, issue.description = list(map(str, labels)), description
     return ok({"id": str(issue.id), "key": issue.key, "self": f"{call.base}/issue/{issue.id}"}, 201)
 
 
 def add_comment(call: Call) -> Response:
     """POST /issue/{issue}/comment: `body` is a document in API version 3, text in version 2."""
-    project, issue = _issue(call)
+    project, issue = find_issue(call)
     if "ADD_COMMENTS" not in call.state.permissions_of(call.caller.user, [project]):
         raise JiraError(403, "You do not have the permission to comment on this issue.")
     body = call.field("body")
@@ -42,13 +48,13 @@ def add_comment(call: Call) -> Response:
 
 def list_comments(call: Call) -> Response:
     """GET /issue/{issue}/comment, oldest first."""
-    _, issue = _issue(call)
+    _, issue = find_issue(call)
     start, size = max(call.number("startAt", 0), 0), max(call.number("maxResults", 5000), 0)
     shown = [_view(call, issue, comment) for comment in issue.comments[start : start + size]]
     return ok({"startAt": start, "maxResults": size, "total": len(issue.comments), "comments": shown})
 
 
-def _issue(call: Call) -> tuple[Project, Issue]:
+def find_issue(call: Call) -> tuple[Project, Issue]:
     """The issue that the path names by key or id, and its project. Raises JiraError 404 unless the caller sees it."""
     named = call.path["issue"]
     for project in call.state.projects:

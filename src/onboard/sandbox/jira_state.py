@@ -40,6 +40,8 @@ SCHEME: dict[str, tuple[str, ...]] = {
         "ADMINISTER_PROJECTS",
     ),
 }
+#: What an issue can be, at first the first.
+STATUSES = ("To Do", "Approved", "Rejected")
 PROJECT_PERMISSIONS = SCHEME["Administrators"]
 GLOBAL_PERMISSIONS = ("ADMINISTER", "USER_PICKER")
 
@@ -92,11 +94,15 @@ class Comment(BaseModel):
 
 
 class Issue(BaseModel):
-    """An issue and what was said about it."""
+    """An issue and what was said about it. `moves` counts how often it changed its status."""
 
     id: int
     key: str
     summary: str
+    labels: list[str] = []
+    description: str | dict[str, Any] = ""
+    status: str = STATUSES[0]
+    moves: int = 0
     comments: list[Comment] = []
 
 

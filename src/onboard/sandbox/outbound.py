@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onboard.errors import BadInput, SystemFailed
-from onboard.sandbox import slack_press
-from onboard.sandbox.core import SLACK
+from onboard.sandbox import jira_webhooks, slack_press
+from onboard.sandbox.core import JIRA, SLACK
+from onboard.sandbox.jira import JiraSimulator
 from onboard.sandbox.slack import SlackSimulator
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ class _Press(BaseModel):
     listener: str = LISTENER
 
 
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    issue: str
+    comment: str = ""
+    status: str = ""
+    listener: str = LISTENER
+
+
 class Outbound:
     """The routes of the control API by which somebody presses a button. Wrong input raises BadInput."""
 
@@ -47,6 +57,8 @@ class Outbound:
         return [
             Route(f"{at}/people/{{person}}/messages", self._messages),
             Route(f"{at}/people/{{person}}/press", self._press, methods=["POST"]),
+            Route(f"{at}/people/{{person}}/answer", self._answer, methods=["POST"]),
+            Route(f"{at}/issues", self._issues),
         ]
 
     async def _messages(self, request: Request) -> Response:
@@ -60,6 +72,24 @@ class Outbound:
         secret = self._sandbox.credentials.secret("slack-signing")
         sent, headers = slack_press.signed(payload, secret, self._sandbox.clock.now())
         return JSONResponse({"status": await deliver(f"{body.listener}/slack/interactions", sent, headers)})
+
+    async def _issues(self, _: Request) -> Response:
+        """The issues in Jira Cloud."""
+        return JSONResponse({"issues": self._jira.issues()})
+
+    async def _answer(self, request: Request) -> Response:
+        """Comment on an issue in Jira Cloud, or move it to a status; answers the status that the listener gave."""
+        person, body = self._person(request), _Answer.model_validate_json(await request.body() or b"{}")
+        if bool(body.comment) == bool(body.status):
+            raise BadInput.one("Say either comment (a text) or status (where to move the issue).")
+        payload = self._jira.answer(person, body.issue, comment=body.comment, status=body.status)
+        self._sandbox.save(JIRA)
+        sent, headers = jira_webhooks.signed(payload, self._sandbox.credentials.secret("jira-webhook"))
+        return JSONResponse({"status": await deliver(f"{body.listener}/jira/webhooks", sent, headers)})
+
+    @property
+    def _jira(self) -> JiraSimulator:
+        return cast(JiraSimulator, self._sandbox.simulators[JIRA])
 
     @property
     def _slack(self) -> SlackSimulator:

@@ -34,7 +34,10 @@ def ready_line(
         "vault": {"addr": urls[VAULT]} | _pair(credentials, VAULT) | {"root_token": root_token},
     }
     systems["mail"] = {"host": mail[0], "port": mail[1], "sender": SENDER, "tls": "none"}
-    systems["listen"] = {"slack_signing_secret": credentials.secret("slack-signing")}
+    systems["listen"] = {
+        "slack_signing_secret": credentials.secret("slack-signing"),
+        "jira_webhook_secret": credentials.secret("jira-webhook"),
+    }
     people = {id_: _person(credentials, id_, who) for id_, who in world.people.items()}
     return {"ready": True, "control": urls["control"], **systems, "people": people, "env": _env(systems)}
 
