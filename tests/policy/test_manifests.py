@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from onboard.errors import BadInput
+from onboard.ledger import records
 from onboard.model import AccountKind, EngagementModel
 from onboard.policy.manifests import Manifests, load_manifests
+from onboard.rota import Shift
 from tests.policy.small import ADA, LENA, MARTA, PIET, VIKTOR, policy, vendor
 
 NORDWIND = """\
@@ -182,3 +185,54 @@ def test_manifests_become_values(tmp_path: Path) -> None:
         "engagements/1.yaml:15",
     )
     assert str(work.source) == "engagements/1.yaml:1"
+
+
+WHERE_AND_WHEN = (
+    PAYMENTS.replace("  people:", "  locations: [DE, PL]\n  people:").replace(
+        "role: engineer,", "role: engineer, location: PL,"
+    )
+    + f"""\
+  rota:
+    - {{person: {MARTA}, from: 2026-06-01, until: 2026-06-07}}
+"""
+)
+AGREED = NORDWIND + "  data_processing_agreement: 2026-12-31\n"
+
+
+def test_an_agreement_locations_and_shifts_are_read(tmp_path: Path) -> None:
+    found = loaded(tmp_path, AGREED, WHERE_AND_WHEN)
+
+    (nordwind,), (work,) = found.vendors, found.engagements
+    assert nordwind.data_processing_agreement == date(2026, 12, 31)
+    assert (work.locations, work.staffing[0].location) == (("DE", "PL"), "PL")
+    assert work.rota == (Shift(MARTA, date(2026, 6, 1), date(2026, 6, 7)),)
+    assert records.engagement_of(records.engagement_json(work)) == work
+    assert records.vendor_of(records.vendor_json(nordwind)) == nordwind
+
+
+def test_what_an_older_ledger_holds_reads_as_without_them(tmp_path: Path) -> None:
+    (work,) = loaded(tmp_path, NORDWIND, PAYMENTS).engagements
+    old = json.loads(json.dumps(records.engagement_json(work)))
+    del old["locations"], old["rota"], old["staffing"][0]["location"]
+
+    assert records.engagement_of(old) == work
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "expected"),
+    [
+        ("[DE, PL]", "[Germany]", 13, "'Germany' is no country; write its two letters by ISO 3166, like PL."),
+        ("[DE, PL]", "[]", 13, "locations names no country, so nobody could work."),
+        ("location: PL", "location: pl", 15, "'pl' is no country"),
+        (f"{{person: {MARTA}, from", f"{{person: {ADA}, from", 17, "isn't among this engagement's people. Add them"),
+        ("until: 2026-06-07", "until: 2026-05-07", 17, "ends 2026-05-07, before it begins (2026-06-01)"),
+        ("until: 2026-06-07", "until: 2027-06-07", 17, "isn't within the engagement. Correct its days."),
+        ("from: 2026-06-01", "form: 2026-06-01", 17, "has no setting 'form'. Did you mean from?"),
+    ],
+)
+def test_a_location_or_shift_that_cannot_be_is_named(
+    tmp_path: Path, old: str, new: str, line: int, expected: str
+) -> None:
+    found = complaints(tmp_path, AGREED, WHERE_AND_WHEN.replace(old, new, 1))
+
+    assert any(each.startswith(f"engagements/1.yaml:{line}  ") and expected in each for each in found), found

@@ -13,7 +13,8 @@ from onboard.ledger import Entry, Record, Register
 from onboard.lifecycle.needs import needs_of, second_hazards
 from onboard.model import Account, AccountKind, Actor, Grant, Kind, Resource
 from onboard.policy.desired import desired
-from onboard.policy.guardrails import check
+from onboard.policy.guardrails import Guard
+from onboard.policy.terms import fits
 from onboard.wiring import Services
 
 GUESTS = frozenset({AccountKind.GUEST, AccountKind.SINGLE_CHANNEL_GUEST})
@@ -60,13 +61,14 @@ def note(services: Services, record: Record, actor: Actor) -> Entry:
 def rules_of(services: Services, register: Register) -> Rules:
     """The policy in force, as the engine asks it."""
     policy, today = services.policy, services.clock().date()
+    guard = Guard(policy, register, today)
 
     def exclusive(resource: Resource) -> bool:
         spec = policy.resources.get(resource)
         return spec is not None and spec.exclusive
 
     def hazards(person: str, changes: Sequence[Change], wanted: Sequence[Grant]) -> tuple[Hazard, ...]:
-        refusals = check(policy, wanted, register, today)
+        refusals = guard.check(wanted)
         forbidden = [Hazard(f"guardrail:{refusal.rule}", refusal.message, blocking=True) for refusal in refusals]
         kinds = dict.fromkeys(
             (*_kinds(services, register, changes), *second_hazards(services, register, person, changes))
@@ -162,6 +164,7 @@ def waiting_for(services: Services, register: Register, person: str) -> tuple[st
     for assignment in register.assignments(person):
         if assignment.ended or assignment.phase is None or assignment.role not in policy.roles:
             continue
+        model = register.engagements[assignment.engagement].model
         for line in policy.roles[assignment.role].carried(assignment.phase):
-            needed |= dict.fromkeys(line.needs)
+            needed |= dict.fromkeys(line.needs if fits(line, model) else ())
     return tuple(name for name in needed if name not in facts or not facts[name].holds(today))
