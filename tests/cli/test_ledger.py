@@ -142,6 +142,18 @@ def test_a_changed_row_is_named_by_verify_and_no_other_command_works_on(onboard:
     assert "Nothing was signed" in others.stderr
 
 
+def test_what_commands_start_from_is_compared_with_the_journal(onboard: Onboard, written: Path) -> None:
+    tampered(written, "insert into projections (name, seq, hash) values ('register-1', 2, 'made up')")
+
+    first, second = onboard("ledger", "verify"), onboard("ledger", "verify", "--json")
+
+    assert first.exit_code == 4
+    assert "what is remembered of entry 1 isn't what the journal says" in first.stderr
+    assert "The journal is whole" in first.stdout
+    assert second.exit_code == 0
+    assert json.loads(second.stdout)["remembered"] is None
+
+
 def test_the_witness_of_the_settings_is_asked_without_being_named(onboard: Onboard, home: Path, written: Path) -> None:
     witness = {"ONBOARD_CHECKPOINTS__WITNESSES": "file:w.jsonl"}
     onboard("ledger", "checkpoint", env=witness)

@@ -95,8 +95,8 @@ def _show(verdict: Verdict, doubt: str | None, *, pinned: bool) -> None:
         output.say("Nothing but this database vouches for it. Sign it: onboard ledger checkpoint. Or note the head.")
     if doubt:
         raise Findings(
-            f"But {doubt}, which commands start from: somebody changed it in the database. It is forgotten now, and made "
-            "anew by the next command. Look at what was done since the last verification."
+            f"But {doubt}, which commands start from: somebody changed it in the database. It is forgotten now, and "
+            "made anew by the next command. Look at what was done since the last verification."
         )
 
 

@@ -291,14 +291,20 @@ _MOVING = ("result", "outcome", "outcome_at", "ended", "ended_at")
 
 def _attempt(row: Any) -> Attempt:
     """The attempt in a row: the table's columns are its fields, in their order."""
-    entry, at, *told, result, outcome, outcome_at, ended, ended_at = row
+    entry, at, person, account, resource, before, after, digest, result, outcome, told, ended, over = row
+    outcome_at, ended_at = (None if moment is None else instant(moment) for moment in (told, over))
+    levels = (before, after)
     return Attempt(
         entry,
         instant(at),
-        *told,
+        person,
+        account,
+        resource,
+        *levels,
+        digest,
         Result(result),
         outcome,
-        None if outcome_at is None else instant(outcome_at),
+        outcome_at,
         ended,
-        None if ended_at is None else instant(ended_at),
+        ended_at,
     )
