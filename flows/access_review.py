@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 
 from onboard.errors import OnboardError
 from onboard.ledger.records import Result
+from onboard.lifecycle.approvals import late
 from onboard.lifecycle.erasure import retain
 from onboard.lifecycle.nightly import correct
 from onboard.model import Actor
@@ -34,12 +35,14 @@ def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
             corrected = _corrected(opened, actor(requested_by))
             found = review(opened, actor(requested_by))
             erased = len(retain(opened, actor(requested_by)))
+            waiting = len(late(opened))
             signed = _signed(opened, actor(requested_by))
     except OnboardError as error:
         return ended(error.exit_code, str(error))
     counts = f"new {found.new} · still open {found.still_open} · resolved {found.resolved}"
     forgotten = f" · erased {erased}" if erased else ""
-    told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}{forgotten} · {signed.told}"
+    overdue = f" · plans overdue {waiting}" if waiting else ""
+    told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}{overdue}{forgotten} · {signed.told}"
     if found.fallen_back:
         told += f" · {found.fallen_back}"
     table("access-review", _lines(found), f"{found.at:%Y-%m-%d %H:%M} UTC · {told}")

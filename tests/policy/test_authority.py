@@ -78,7 +78,7 @@ def test_a_word_on_a_plan_is_forbidden_though_the_plan_names_them(
 
 @pytest.mark.parametrize("action", sorted(set(Action) - {Action.PRE_APPROVE, Action.REQUEST, Action.BREAK_GLASS}))
 def test_an_engineer_of_a_vendors_may_do_nothing_for_themselves(action: Action) -> None:
-    forms = {Action.DELEGATE: Handover(is_self=True)}
+    forms: dict[Action, About] = {Action.DELEGATE: Handover(is_self=True)}
     forms |= dict.fromkeys((Action.APPROVE, Action.REFUSE, Action.ACCEPT_HAZARD), Plan(is_self=True, named=True))
 
     assert says(action, ENGINEER, forms.get(action, About(is_self=True)))[0] == "no"

@@ -14,7 +14,7 @@ from onboard.lifecycle.authentication import (
     VAULT_LOGIN,
     authenticate,
 )
-from onboard.lifecycle.capacities import Capacity, capacities
+from onboard.lifecycle.capacities import Capacity, capacities, overdue
 from onboard.lifecycle.proposing import lapse
 from onboard.lifecycle.reconciling import Report, acceptable, lacking, reconcile
 from onboard.lifecycle.standing import note, register_of
@@ -110,6 +110,12 @@ def inbox(services: Services, actor: Actor) -> tuple[Proposal, ...]:
         if any(f"approval by the {capacity.role}" in lacking(register, proposal.digest) for capacity in found):
             mine.append(proposal)
     return tuple(mine)
+
+
+def late(services: Services) -> tuple[Proposal, ...]:
+    """The open proposals that still lack somebody's word and are overdue."""
+    register = register_of(services)
+    return tuple(p for p in register.open_proposals() if overdue(services, p) and lacking(register, p.digest))
 
 
 def approve_and_apply(services: Services, report: Report, actor: Actor) -> Report:
