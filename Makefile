@@ -39,7 +39,7 @@ check: $(READY) ## formatting, lint, types, dependency direction, starter polici
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/onboard policy check
-	$(BIN)/onboard policy test
+	$(BIN)/onboard policy test --strict
 
 format: $(READY) ## format and correct what can be corrected by itself
 	$(BIN)/ruff format .

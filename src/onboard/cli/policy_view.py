@@ -24,7 +24,7 @@ def show_tried(found: Tried, *, in_full: bool) -> None:
     if failed:
         return
     alive = len(found.survivors)
-    spared = f"; {found.spared} more are spared" if found.spared else ""
+    spared = f"; {found.spared} spared" if found.spared else ""
     say(f"{found.of_mutants - alive - found.spared} of {count(found.of_mutants, 'mutant')} noticed{spared}.")
     shown = found.survivors if in_full else found.survivors[:FEW]
     table([(mutant.source.short, mutant.what) for mutant in shown])

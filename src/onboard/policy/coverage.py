@@ -22,11 +22,6 @@ class Coverage:
     of_rules: int
     of_lines: int
 
-    @property
-    def complete(self) -> bool:
-        """Whether every role is tested in every phase, every guardrail refuses once, and every line grants once."""
-        return not (self.stages or self.rules or self.lines)
-
 
 def coverage(policy: Policy, trials: Iterable[Trial]) -> Coverage:
     """What these tests of the policy cover. What a test only supposes is no line's doing."""

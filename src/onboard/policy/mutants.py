@@ -97,6 +97,10 @@ def _of_line(policy: Policy, role: Role, line: Entitlement) -> Iterator[Mutant]:
         yield _with(role, line, replace(line, needs=needs), f"{grant} needs no {need}")
     if line.after is not None:
         yield _with(role, line, replace(line, after=None), f"{grant} doesn't wait for {line.after}")
+    if line.on_call:
+        yield _with(role, line, replace(line, on_call=False), f"{grant} doesn't wait for a shift")
+    if line.models:
+        yield _with(role, line, replace(line, models=frozenset()), f"{grant} is for engagements of every model")
     if line.phase.rank:
         phase = list(Phase)[line.phase.rank - 1]
         yield _with(role, line, replace(line, phase=phase), f"{grant} begins in {phase} already")

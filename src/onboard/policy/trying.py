@@ -35,8 +35,11 @@ class Tried:
 
     @property
     def thorough(self) -> bool:
-        """Whether the tests touch everything and notice every mutant that isn't spared."""
-        return self.coverage.complete and not self.survivors
+        """Whether each role is tested in each phase, and every mutant noticed that isn't spared.
+
+        A guardrail that never refuses, and a line that never grants, are mutants that survive.
+        """
+        return not (self.coverage.stages or self.survivors)
 
 
 def try_out(policy: Policy) -> Tried:
@@ -48,6 +51,6 @@ def try_out(policy: Policy) -> Tried:
         return Tried(policy.hash, results, covered, 0, (), 0, (), ())
     surviving = survivors(policy, trials)
     left = unspared(policy, surviving)
-    proposed, unproposed = proposals(policy, left)
+    proposed, unproposed = proposals(policy, left, covered.stages)
     of = sum(1 for _ in mutants(policy))
     return Tried(policy.hash, results, covered, of, left, len(surviving) - len(left), proposed, unproposed)
