@@ -44,7 +44,7 @@ PASSING = frozenset(
         "verified",
         "reviewed",
     }
-    | {"checkpoint", "witnessed"}
+    | {"checkpoint", "witnessed", "notified", "turned_away"}
 )
 
 

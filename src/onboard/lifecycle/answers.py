@@ -55,7 +55,7 @@ def accept(ledger: Ledger, said: Said) -> bool:
     """
     account = ledger.people.account_by_external(said.system, said.external_id)
     try:
-        proposal = Register.replay(ledger.journal.entries()).proposal(said.digest)
+        proposal = ledger.register().proposal(said.digest)
         person = ledger.people.account(account).person if account else proposal.person
     except BadInput:
         return False

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from onboard.connectors.letters import Carrier, Letter
 from onboard.engine.parallel import beating
 from onboard.errors import BadInput, OnboardError, SystemFailed, SystemRefused, Waiting
-from onboard.ledger import Entry, Proposal, Register, owner_here
+from onboard.ledger import Proposal, Register, owner_here
 from onboard.ledger.answers import notified
 from onboard.ledger.notices import Notice, Notices
 from onboard.lifecycle import approvals
@@ -92,11 +92,6 @@ class _Round:
         if not self.to_people and not self.services.settings.notices.jira_names:
             return {}
         return {person: profile.name for person, profile in self.services.ledger.people.all().items()}
-
-    @cached_property
-    def words(self) -> tuple[Entry, ...]:
-        """Every word on a plan that is on record."""
-        return tuple(self.services.ledger.journal.entries(kinds={"approved", "refused"}))
 
     @cached_property
     def to_people(self) -> bool:
@@ -210,7 +205,9 @@ class _Round:
     def _letter(self, notice: Notice) -> Letter:
         """What has to be said by it now."""
         proposal = self.register.proposal(notice.digest)
-        said = [e for e in self.words if e.body["digest"] == notice.digest and e.seq > proposal.entry]
+        journal = self.services.ledger.journal
+        words = journal.entries(after=proposal.entry, kinds={"approved", "refused"})
+        said = [entry for entry in words if entry.body["digest"] == notice.digest]
         waits = lacking(self.register, notice.digest) if proposal.settled is None else ()
         asks = (notice.person, notice.digest) in self.asked or not self.to_people
         return letter(notice.key, proposal, said, waits, self._name, asks=asks)
