@@ -16,11 +16,14 @@ from pydantic import SecretStr
 
 from onboard import vouching, wiring
 from onboard.connectors.base import Reader, Scope, Writer
+from onboard.connectors.letters import Letter
 from onboard.connectors.vault import vault_login, whoami
 from onboard.errors import OnboardError, SystemFailed
 from onboard.model import Account, AccountKind, Receipt, Resource
 from onboard.sandbox.client import SandboxClient
+from onboard.sections import Notices
 from onboard.settings import Settings
+from onboard.telling import carriers
 from tests.connectors.github_support import APP_MAY, a_reader, a_writer, an_app, installed
 from tests.connectors.github_world import demo
 
@@ -118,6 +121,18 @@ class Conversation:
         told = self.settings.checkpoints.model_copy(update={"witnesses": (f"{self.reader.system}:{place}",)})
         [witness] = vouching.notary(self.settings.model_copy(update={"checkpoints": told}), self.clock).witnesses
         witness.publish('{"size":1}')
+
+    def ask(self, to: str, **asking: str) -> None:
+        """Write to an approver, look for it, change it: all that a carrier does."""
+        (carrier,), _ = carriers(self.settings.model_copy(update={"notices": Notices(**asking)}), self.clock)
+        letter = Letter(
+            "7f3a-1", "7" * 64, "Marta: plan 77777777", ("grant  jira:project:PAY",), ("A note",), asks=True
+        )
+        place, since = carrier.place(to), self.clock()
+        assert carrier.find(place, letter.key, since) is None
+        mark = carrier.send(place, letter)
+        assert carrier.find(place, letter.key, since) == mark
+        carrier.change(place, mark, replace(letter, asks=False, outcome="applied"))
 
     def whole_life(self, account: Account, entitlements: Entitlements, accept: Sequence[str] = ()) -> Account:
         """Granted and accepted, read, revoked, granted again, and cut off while still invited; then once more."""
@@ -235,6 +250,7 @@ def talk_to_jira(sandbox: SandboxClient, folder: Path, *, cloud: bool) -> None:
     sandbox.delete_accounts("jonas", system)
     talk.read(jonas)
     talk.witness(_issue(at, cloud=cloud))
+    talk.ask("", jira="jira", jira_project="PAY", jira_approved="Approved")
 
 
 def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
@@ -252,6 +268,7 @@ def talk_to_slack(sandbox: SandboxClient, folder: Path) -> None:
         {"system": "slack", "kind": "500", "path": "users.conversations"},
     )
     talk.witness("onboarding")
+    talk.ask(sandbox.person("ada").slack["id"], slack="slack")
     guest = replace(talk.account("ines@nordwind.example", "ines"), kind=AccountKind.GUEST)
     talk.grant(guest, SLACK[:1])
     talk.writer.cut_off(guest)

@@ -62,7 +62,8 @@ def history(call: Call) -> Answer:
     cut, more = paged(call, newest, default=100)
     left_out = {"channel", "seen_by"} | (set() if call.flag("include_all_metadata") else {"metadata"})
     messages = [{"type": "message", "team": TEAM, **message.model_dump(exclude=left_out)} for message in cut]
-    return {"messages": messages, "has_more": bool(more["response_metadata"]["next_cursor"]), "pin_count": 0, **more}
+    none = {"pin_count": 0, "channel_actions_ts": None, "channel_actions_count": 0}
+    return {"messages": messages, "has_more": bool(more["response_metadata"]["next_cursor"]), **none, **more}
 
 
 def direct(user: User) -> str:
