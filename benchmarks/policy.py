@@ -20,6 +20,7 @@ from pathlib import Path
 
 from common import conclude, peak_memory_mb
 
+from onboard.extras import Extra
 from onboard.model import (
     Assignment,
     Classification,
@@ -87,6 +88,10 @@ class Memory:
     def proof(self, person: str, system: str) -> str:
         """The same for all."""
         return Proof.WORK_EMAIL
+
+    def extras(self, person: str) -> tuple[Extra, ...]:
+        """Nobody has any."""
+        return ()
 
 
 def policy(entitlements: int) -> Policy:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from onboard.errors import BadInput
+from onboard.lasting import Limit
 from onboard.rota import Shift
 
 PERSON_ID = re.compile(r"p-[0-9a-f]{32}")
@@ -270,17 +271,12 @@ class Entitlement:
     on_call: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Limit:
-    """One reason why a grant ends: what (contract, engagement, nda_signed…) and the last day on which it holds."""
-
-    until: date
-    what: str
-
-
 @dataclass(frozen=True, slots=True)
 class Warrant:
-    """Why a grant is desired: assignment, role, phase, policy line, prerequisites, and the last day it is good for."""
+    """Why a grant is desired: assignment, role, phase, policy line, prerequisites, and the last day it is good for.
+
+    `extra` is empty for a line of a role; else "request" or "break-glass", and `source` the journal's entry about it.
+    """
 
     engagement: str
     role: str
@@ -289,6 +285,7 @@ class Warrant:
     needs: tuple[str, ...]
     after: str | None
     limit: Limit
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +299,13 @@ class Grant:
 
     @property
     def limit(self) -> Limit:
-        """The warrant that lasts longest: when, and because of what, the grant ends."""
-        return max(warrant.limit for warrant in self.warrants)
+        """When, and because of what, the grant ends: with its warrant that lasts longest, or the extra it rests on."""
+        return self.warrants[0].limit if self.extra else max(warrant.limit for warrant in self.warrants)
+
+    @property
+    def extra(self) -> str:
+        """Empty for what a role gives; else what sort of extra it is: request, break-glass."""
+        return self.warrants[0].extra if self.warrants else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from onboard.engine.plan import Authority
 from onboard.errors import BadInput
 from onboard.ledger import Ledger, Proposal, Register
 from onboard.ledger.proofs import verify
@@ -107,7 +108,7 @@ def _person(register: Register, person: str, accounts: Mapping[str, str]) -> dic
 
 
 def _latest(register: Register) -> Iterable[Proposal]:
-    found = (register.latest_proposal(person, how) for person in register.people for how in ("fact", "approval"))
+    found = (register.latest_proposal(person, how) for person in register.people for how in Authority)
     return (proposal for proposal in found if proposal is not None)
 
 

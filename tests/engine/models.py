@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime
 
 from onboard.engine.diff import Difference, Owned, Sight, Subject, diff
 from onboard.engine.plan import Change, Part, split
+from onboard.lasting import Limit
 from onboard.model import (
     Account,
     Grant,
     Holding,
     HoldingState,
-    Limit,
     Observation,
     Phase,
     Reading,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from onboard.errors import BadInput
+from onboard.extras import Extra, ExtraKind
 from onboard.model import (
+    OPERATOR,
     Assignment,
     Classification,
     Engagement,
@@ -20,6 +22,7 @@ from onboard.model import (
     Kind,
     Phase,
     Proof,
+    Resource,
     Source,
     Vendor,
 )
@@ -173,6 +176,7 @@ class Register:
     engagements: Mapping[str, Engagement] = field(default_factory=lambda: {"payments": engagement()})
     vendors: Mapping[str, Vendor] = field(default_factory=lambda: {"nordwind": vendor()})
     proofs: Mapping[str, Proof] = field(default_factory=dict)
+    beside: tuple[Extra, ...] = ()
 
     def assignments(self, person: str) -> tuple[Assignment, ...]:
         return tuple(each for each in self.works if each.person == person)
@@ -192,6 +196,9 @@ class Register:
     def proof(self, person: str, system: str) -> str:
         return self.proofs.get(system, Proof.WORK_EMAIL)
 
+    def extras(self, person: str) -> tuple[Extra, ...]:
+        return tuple(extra for extra in self.beside if extra.person == person)
+
 
 def register(phase: Phase | None = Phase.RAMP_UP, role: str = "engineer", **changed: Any) -> Register:
     """Marta works for payments, with an NDA and a training without end, and a first change merged."""
@@ -201,3 +208,11 @@ def register(phase: Phase | None = Phase.RAMP_UP, role: str = "engineer", **chan
         "reached": {"first_merge": fact("first_merge")},
     }
     return Register(**{**plain, **changed})
+
+
+def extra(resource: str, level: str, *, hours: float = 4, **changed: Any) -> Extra:
+    """Marta asked for this on the first of June at nine."""
+    asked = datetime(2026, 6, 1, 9, tzinfo=UTC)
+    plain: dict[str, Any] = {"entry": 41, "kind": ExtraKind.REQUEST, "person": MARTA, "engagement": "payments"}
+    plain |= {"resource": Resource.parse(resource), "level": level, "at": asked, "asked_by": OPERATOR}
+    return Extra(**{**plain, "ends": asked + timedelta(hours=hours), **changed})

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onboard.model import Assignment, Fact, Limit, Phase, Resource
+from onboard.lasting import Limit
+from onboard.model import Assignment, Fact, Phase, Resource
 from onboard.policy.desired import desired, why_not
 from tests.policy.small import ADA, FILES, MARTA, ROLE, TODAY, Register, engagement, fact, policy, register, vendor
 

@@ -11,7 +11,7 @@ from onboard.cli.output import console, count, next_step, prose, say, table
 from onboard.cli.remains_view import Names, remains_json, show_levers, show_remains
 from onboard.cli.render import moment, short
 from onboard.engine.perform import Outcome
-from onboard.engine.plan import Authority, Part
+from onboard.engine.plan import Part
 from onboard.engine.reconcile import Certificate
 from onboard.ledger import Approval, Register
 from onboard.lifecycle.offboarding import CutOff
@@ -134,8 +134,8 @@ class View:
     def _digest(self, failed: Outcome) -> str:
         """Under which digest a failed write is done again: a removal's own, a grant's approval's."""
         person = failed.change.person
-        authority = Authority.FACT if failed.change.removes else Authority.APPROVAL
-        approved = None if failed.change.removes else self.register.approved_proposal(person)
+        authority = failed.change.authority
+        approved = None if failed.change.removes else self.register.approved_proposal(person, authority)
         proposal = approved or self.register.latest_proposal(person, authority)
         part = self.report.plan.part(person, authority)
         return proposal.digest if proposal else part.digest if part else ""

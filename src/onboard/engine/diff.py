@@ -217,7 +217,12 @@ class _Taking:
         if target is None:
             if (have and ours) or (lapsed and self._clearable):
                 yield self._change(have or lapsed, None)
-        elif scale.rank(target) > scale.rank(have) or (ours and scale.rank(target) < scale.rank(have)):
+        elif scale.rank(target) > scale.rank(have):
+            ways = {wanted[level].extra: level for level in sorted(wanted, key=scale.rank)}
+            yield from (
+                self._change(have, x, wanted[x].warrants) for x in ways.values() if scale.rank(x) > scale.rank(have)
+            )
+        elif ours and scale.rank(target) < scale.rank(have):
             yield self._change(have, target, wanted[target].warrants)
 
     @property

@@ -21,10 +21,12 @@ from onboard.model import Account, Grant, Observation, Resource, Warrant
 
 
 class Authority(StrEnum):
-    """What a part needs before it may be applied."""
+    """What a part needs before it may be applied. What is held beside a role never waits for what the role gives."""
 
     FACT = "fact"
     APPROVAL = "approval"
+    REQUEST = "request"  # an approval of what was asked for beside the role
+    BREAK_GLASS = "break-glass"  # a rule's word for what was taken at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,14 @@ class Change:
     def order(self) -> tuple[bool, bool, Resource, str]:
         """Removals before grants, and on each system what the rest hangs on (organisation, login) first."""
         return (not self.removes, self.resource.type not in FOUNDATIONS, self.resource, self.after or self.before or "")
+
+    @property
+    def authority(self) -> Authority:
+        """What it needs before it may be made: a removal a fact, a grant what its first warrant says."""
+        if self.removes:
+            return Authority.FACT
+        extra = self.warrants[0].extra if self.warrants else ""
+        return Authority(extra) if extra else Authority.APPROVAL
 
     def record(self) -> ChangeRecord:
         """The change in opaque ids, as the journal keeps it."""
@@ -83,8 +93,9 @@ def warrant_terms(warrant: Warrant) -> dict[str, Any]:
         "source": str(warrant.source),
         "needs": list(warrant.needs),
         "after": warrant.after,
-        "until": warrant.limit.until.isoformat(),
+        "until": warrant.limit.stated,
         "until_because": warrant.limit.what,
+        **({"extra": warrant.extra} if warrant.extra else {}),
     }
 
 
@@ -206,7 +217,7 @@ class Plan:
     @property
     def grants(self) -> tuple[Part, ...]:
         """The parts that wait for an approval."""
-        return tuple(part for part in self.parts if part.authority is Authority.APPROVAL)
+        return tuple(part for part in self.parts if part.authority is not Authority.FACT)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -223,10 +234,7 @@ class Plan:
 
 
 def split(person: str, changes: Iterable[Change], policy: str) -> tuple[Part, ...]:
-    """A person's changes as parts: the removals by fact, the rest by approval."""
+    """A person's changes as parts, one for each authority."""
     ordered = sorted(changes, key=lambda change: change.order)
-    parts = (
-        Part(person, Authority.FACT, tuple(c for c in ordered if c.removes), policy),
-        Part(person, Authority.APPROVAL, tuple(c for c in ordered if not c.removes), policy),
-    )
+    parts = (Part(person, each, tuple(c for c in ordered if c.authority is each), policy) for each in Authority)
     return tuple(part for part in parts if part.changes)

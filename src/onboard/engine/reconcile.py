@@ -137,11 +137,11 @@ def _parts(
     for part in split(subject.person, difference.changes, rules.hash):
         systems = sorted({c.account.system for c in part.changes if protected(c.account)})
         hazards = [Hazard(f"protected:{s}", _PROTECTED.format(s), blocking=True, system=s) for s in systems]
-        if part.authority is Authority.APPROVAL:
+        if part.authority is not Authority.FACT:
             hazards += rules.hazards(subject.person, part.changes, wanted)
         elif not subject.leaving:
             hazards += [over[system] for system in sorted({c.resource.system for c in part.changes} & over.keys())]
-        needed = part.authority is Authority.APPROVAL or any(not hazard.blocking for hazard in hazards)
+        needed = part.authority is not Authority.FACT or any(not hazard.blocking for hazard in hazards)
         needs = rules.needs(subject.person, part.changes) if needed else ()
         yield replace(part, hazards=tuple(sorted(hazards)), needs=needs)
 

@@ -144,15 +144,15 @@ class Decisions:
         return (
             p
             for p in map(self._settled, newest)
-            if p.settled is None and (p.authority == "approval" or p.terms.get("hazards"))
+            if p.settled is None and (p.authority != "fact" or p.terms.get("hazards"))
         )
 
-    def approved(self, person: str) -> Proposal | None:
-        """The proposal for a person that was approved last, if that approval still counts."""
+    def approved(self, person: str, authority: str = "approval") -> Proposal | None:
+        """The proposal for a person under an authority that was approved last, if that approval still counts."""
         given = [
             (unspent[-1].entry, p)
             for p in self.proposals.values()
-            if p.person == person and (unspent := self.unspent(p.digest))
+            if (p.person, p.authority) == (person, authority) and (unspent := self.unspent(p.digest))
         ]
         return max(given, key=lambda found: found[0])[1] if given else None
 

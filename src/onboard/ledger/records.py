@@ -15,6 +15,7 @@ from typing import Any
 
 from onboard.errors import OnboardError
 from onboard.ledger.entries import Json, Record
+from onboard.ledger.extras import EXTRAS
 from onboard.model import (
     AccountKind,
     Classification,
@@ -50,6 +51,7 @@ STRUCTURAL = frozenset(
         "delegation_ended",
         "teams_loaded",
         "erased",
+        *EXTRAS,
     }
 )
 #: The type of resource that stands for everything on an account: what a cut-off intends to end.
@@ -211,7 +213,7 @@ def policy_in_force(digest: str, revision: str | None = None) -> Record:
 
 
 def proposed(digest: str, terms: Mapping[str, Json]) -> Record:
-    """What an approval would bind: person, authority ("fact" or "approval"), policy, changes, and what else it names.
+    """What an approval would bind: person, authority ("fact", "approval"…), policy, changes, and what else it names.
 
     `terms` come back unchanged as `Proposal.terms`. Raises OnboardError where a key of `TERMS` is missing.
     """

@@ -14,10 +14,12 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from onboard.errors import BadInput, OnboardError
+from onboard.extras import Extra
 from onboard.ledger.decisions import Approval, Decisions, Proposal
 from onboard.ledger.delegations import Delegation, delegations_of
 from onboard.ledger.effects import Effects, Intended, Key
 from onboard.ledger.entries import Entry
+from onboard.ledger.extras import extras_of
 from onboard.ledger.facts import Binding, FactRecord, Facts
 from onboard.ledger.readbacks import ReadBacks
 from onboard.ledger.standing import Standing, standing_of
@@ -236,6 +238,10 @@ class Register:
         """What a person handed over and didn't end, whether it holds already or is over by now."""
         return delegations_of(self._facts.by_person.get(person, ()))
 
+    def extras(self, person: str) -> tuple[Extra, ...]:
+        """What a person was to hold beside their role for a while; also what is over."""
+        return extras_of(self._facts.by_person.get(person, ()))
+
     # Decisions
 
     @property
@@ -265,12 +271,12 @@ class Register:
         """The newest proposal for a person under "fact" or "approval", settled or not."""
         return self.decisions.latest(person, authority)
 
-    def approved_proposal(self, person: str) -> Proposal | None:
+    def approved_proposal(self, person: str, authority: str = "approval") -> Proposal | None:
         """The proposal for a person that was approved last; None where that is spent, or a fact since then undid it.
 
         What is approved before somebody leaves, changes role or is restored doesn't hold afterwards.
         """
-        proposal = self.decisions.approved(person)
+        proposal = self.decisions.approved(person, authority)
         if proposal is None:
             return None
         turns = [record.entry for record in self._facts.by_person.get(person, ()) if record.name in TURNS]

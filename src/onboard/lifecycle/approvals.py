@@ -51,7 +51,7 @@ def _accepted(proposal: Proposal, accepts: Collection[str]) -> frozenset[str]:
     """The hazards of a proposal that are accepted. Raises Refused unless all are that stand in its way."""
     hazards = acceptable(proposal.terms["hazards"])
     blocking = [name for name in proposal.terms["hazards"] if name not in hazards]
-    if blocking and proposal.authority == Authority.APPROVAL:
+    if blocking and proposal.authority != Authority.FACT:
         raise Refused(
             f"Plan {proposal.digest[:8]} can't be approved: {', '.join(blocking)}. Correct the policy or role."
         )

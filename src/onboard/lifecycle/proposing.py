@@ -146,7 +146,7 @@ def _on_record(
                 services, (records.applied if register.intents(live.digest) else records.withdrawn)(live.digest), actor
             )
         return None
-    approved = register.approved_proposal(person) if authority is Authority.APPROVAL else None
+    approved = register.approved_proposal(person, authority) if authority is not Authority.FACT else None
     known = (p for p in (approved, live) if p and counts(register, p) and _covers(register, found, p, part))
     standing = next(known, None)
     if live and (standing is None or standing.digest != live.digest):
@@ -165,7 +165,7 @@ def lapse(services: Services, register: Register, people: Sequence[str], actor: 
         proposal
         for person in people
         for proposal in (
-            register.approved_proposal(person),
+            *(register.approved_proposal(person, authority) for authority in Authority),
             *(register.latest_proposal(person, authority) for authority in Authority),
         )
     ]
@@ -177,9 +177,9 @@ def lapse(services: Services, register: Register, people: Sequence[str], actor: 
 
 def counts(register: Register, proposal: Proposal) -> bool:
     """Whether the approvals given to a proposal, if there are any, still count: no fact about its person undid them."""
-    if proposal.authority != Authority.APPROVAL or not register.approvals(proposal.digest):
+    if proposal.authority == Authority.FACT or not register.approvals(proposal.digest):
         return True
-    approved = register.approved_proposal(proposal.person)
+    approved = register.approved_proposal(proposal.person, proposal.authority)
     return approved is not None and approved.digest == proposal.digest
 
 

@@ -190,7 +190,7 @@ def _granting(
 
 
 def _approved(register: Register, part: Part) -> bool:
-    proposal = register.approved_proposal(part.person)
+    proposal = register.approved_proposal(part.person, part.authority)
     covered = proposal is not None and proposal.digest == part.digest
     return covered and not part.blocked and not lacking(register, part.digest)
 
@@ -266,8 +266,15 @@ class _Work:
             self.check,
             under=(self.lease,),
         )
-        done, faults = attempts(lambda part: self._one(part, tools), todo)
+        theirs: dict[str, list[Part]] = {}
+        for part in todo:
+            theirs.setdefault(part.person, []).append(part)
+        done, faults = attempts(lambda parts: self._each(parts, tools), list(theirs.values()))
         return tuple(outcome for outcomes in done for outcome in outcomes), faults
+
+    def _each(self, parts: Iterable[Part], tools: Tools) -> tuple[Outcome, ...]:
+        """Apply one person's parts, one after the other."""
+        return tuple(outcome for part in parts for outcome in self._one(part, tools))
 
     def _one(self, part: Part, tools: Tools) -> tuple[Outcome, ...]:
         """Apply one part; once the whole proposal is done, its approvals are spent."""

@@ -60,8 +60,8 @@ def note(services: Services, record: Record, actor: Actor) -> Entry:
 
 def rules_of(services: Services, register: Register) -> Rules:
     """The policy in force, as the engine asks it."""
-    policy, today = services.policy, services.clock().date()
-    guard = Guard(policy, register, today)
+    policy, now = services.policy, services.clock()
+    guard = Guard(policy, register, now.date())
 
     def exclusive(resource: Resource) -> bool:
         spec = policy.resources.get(resource)
@@ -81,7 +81,7 @@ def rules_of(services: Services, register: Register) -> Rules:
     return Rules(
         hash=policy.hash,
         resources=frozenset(policy.resources),
-        desired=lambda people: desired(policy, register, people, today),
+        desired=lambda people: desired(policy, register, people, now.date(), now),
         exclusive=exclusive,
         hazards=hazards,
         needs=needs,
@@ -133,6 +133,10 @@ def _because(services: Services, register: Register, person: str) -> str:
     if lacking:
         return f"{' and '.join(lacking)}: lapsed, or not on record"
     removal = register.last_removal(person)
+    ended = [x for x in register.extras(person) if not x.holds(services.clock())]
+    last = max(ended, key=lambda x: x.over, default=None)
+    if last is not None and (removal is None or removal.at < last.over):
+        return f"{last.kind} {last.entry} ended on {last.over:%Y-%m-%d %H:%M} UTC"
     if removal is not None:
         return f"{removal.name.replace('_', ' ')} on {removal.at:%Y-%m-%d %H:%M} UTC"
     return "no longer carried by role, phase, prerequisites or dates"

@@ -11,10 +11,11 @@ from typing import Any
 
 from onboard.engine.perform import Outcome
 from onboard.engine.plan import Change, Plan, removes
+from onboard.lasting import Limit
 from onboard.ledger import Proposal
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.lifecycle.reconciling import Report
-from onboard.model import Limit, Resource
+from onboard.model import Resource
 
 #: What was done, of what is ordered: the verbs that don't end in -ed.
 _PAST = {"leave": "left", "end": "ended", "take": "took", "write": "wrote", "deny": "denied", "put": "put"}

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
 
+from onboard.extras import Extra
+from onboard.lasting import Limit
 from onboard.model import (
     Assignment,
     Engagement,
     Fact,
     Grant,
-    Limit,
     Source,
     Staffing,
     Vendor,
@@ -77,6 +78,10 @@ class _Imagined:
     def proof(self, person: str, system: str) -> str:
         """The proof that the test gives, on every system."""
         return self.case.proof
+
+    def extras(self, person: str) -> tuple[Extra, ...]:
+        """None: tests are about roles."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from onboard.extras import Extra
+from onboard.lasting import Limit
 from onboard.levels import Scale
 from onboard.model import (
     Assignment,
@@ -19,9 +21,9 @@ from onboard.model import (
     Entitlement,
     Fact,
     Grant,
-    Limit,
     Phase,
     Resource,
+    Source,
     Vendor,
     Warrant,
 )
@@ -73,6 +75,10 @@ class RegisterView(Protocol):
         """How the person's account on a system was shown to be theirs: one of `model.Proof`."""
         ...
 
+    def extras(self, person: str) -> tuple[Extra, ...]:
+        """What the person asked for, or took, beside their role; also what is over."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Work:
@@ -94,21 +100,31 @@ class _Work:
         return self.assignment.person
 
 
-def desired(policy: Policy, register: RegisterView, people: Iterable[str], today: date) -> tuple[Grant, ...]:
-    """The grants that these people should hold today, sorted by person and resource.
+def desired(
+    policy: Policy, register: RegisterView, people: Iterable[str], today: date, now: datetime | None = None
+) -> tuple[Grant, ...]:
+    """The grants that these people should hold today, sorted by person and resource; with `now` extras too.
 
+    An extra that gives more than the role is a grant of its own, beside that of the role.
     On a closed scale a person has one grant for a resource, at the highest level warranted; on an open one (the roles
     of a Jira project) one for each level. A grant's warrants come with those of the highest level first. Nothing is
     granted without a line in a role and a resource in resources.yaml.
     """
-    derivation = _Derivation(policy, register, today)
+    derivation = _Derivation(policy, register, today, now)
     return tuple(grant for person in sorted(set(people)) for grant in derivation.grants(person))
 
 
-def why_not(policy: Policy, register: RegisterView, person: str, resource: Resource, today: date) -> tuple[str, ...]:
+def why_not(
+    policy: Policy,
+    register: RegisterView,
+    person: str,
+    resource: Resource,
+    today: date,
+    now: datetime | None = None,
+) -> tuple[str, ...]:
     """What stands between a person and more of a resource: for each level that their roles carry and they lack.
 
-    Empty if they hold all that their roles carry.
+    Empty if they hold all that their roles carry, or hold something as an extra.
     """
     if resource not in policy.resources:
         return (f"{resource} is not declared in resources.yaml",)
@@ -118,7 +134,7 @@ def why_not(policy: Policy, register: RegisterView, person: str, resource: Resou
     assignments = register.assignments(person)
     if not assignments:
         return ("no assignment is recorded",)
-    derived = _Derivation(policy, register, today).grants(person)
+    derived = _Derivation(policy, register, today, now).grants(person)
     held = {grant.level for grant in derived if grant.resource == resource}
     found = [reason for each in assignments for reason in _reasons(policy, register, each, resource, held, today)]
     return tuple(dict.fromkeys(found))
@@ -177,10 +193,11 @@ class _Derivation:
     who are alike in that; the dates by which their grants end are their own.
     """
 
-    def __init__(self, policy: Policy, register: RegisterView, today: date) -> None:
+    def __init__(self, policy: Policy, register: RegisterView, today: date, now: datetime | None) -> None:
         self._policy = policy
         self._register = register
         self._today = today
+        self._now = now
         self._resources = sorted(policy.resources)
         self._order = {resource: number for number, resource in enumerate(self._resources)}
         self._lines: dict[tuple[object, ...], tuple[_Line, ...]] = {}
@@ -189,14 +206,20 @@ class _Derivation:
         """What the person should hold today, sorted by resource and level."""
         if self._register.left(person) is not None:
             return
-        found: dict[Slot, list[tuple[str, Warrant]]] = {}
-        works = [_work(self._policy, self._register, a, self._today) for a in self._register.assignments(person)]
+        found: dict[tuple[Slot, str], list[tuple[str, Warrant]]] = {}
+        everything = (_work(self._policy, self._register, a, self._today) for a in self._register.assignments(person))
+        works = [
+            w for w in everything if not isinstance(w, str) and not any(_against_work(w, self._register, self._today))
+        ]
         for work in works:
-            if not isinstance(work, str) and not any(_against_work(work, self._register, self._today)):
-                for slot, level, warrant in self._warrants(work):
-                    found.setdefault(slot, []).append((level, warrant))
-        for slot in sorted(found):
-            yield self._joined(person, self._resources[slot[0]], found[slot])
+            for slot, level, warrant in (*self._warrants(work), *self._extras(work)):
+                found.setdefault((slot, warrant.extra), []).append((level, warrant))
+        roles: dict[Slot, Grant] = {}
+        for slot, extra in sorted(found):
+            grant = self._joined(person, self._resources[slot[0]], found[slot, extra])
+            by_role = roles.setdefault(slot, grant)
+            if by_role is grant or self._above(grant, by_role):
+                yield grant
 
     def _warrants(self, work: _Work) -> Iterator[tuple[Slot, str, Warrant]]:
         """A warrant for every line that the assignment carries. How long one lasts depends on few things together."""
@@ -206,6 +229,17 @@ class _Derivation:
             if kind not in ends:
                 ends[kind] = min(_limits(line, work, restricted=restricted))
             yield slot, line.level, Warrant(name, role, line.phase, line.source, line.needs, line.after, ends[kind])
+
+    def _extras(self, work: _Work) -> Iterator[tuple[Slot, str, Warrant]]:
+        """A warrant for each extra in this assignment that lasts; none without what its role's lines need as well."""
+        if self._now is None:
+            return
+        for extra in self._register.extras(work.person):
+            if extra.engagement == work.engagement.id and extra.holds(self._now) and extra.resource in self._order:
+                needs = needs_beside(work.role, extra.resource)
+                if all(need in work.facts and work.facts[need].holds(self._today) for need in needs):
+                    slot = (self._order[extra.resource], extra.level if self._policy.scale(extra.resource).open else "")
+                    yield slot, extra.level, _extra_warrant(extra, work, needs)
 
     def _carried(self, work: _Work) -> tuple[_Line, ...]:
         """The lines that nothing stands against; the key holds all that `_against` looks at."""
@@ -221,13 +255,38 @@ class _Derivation:
     def _slot(self, line: Entitlement) -> Slot:
         return self._order[line.resource], line.level if self._policy.scale(line.resource).open else ""
 
+    def _above(self, grant: Grant, by_role: Grant) -> bool:
+        """Whether an extra gives more than the role does (where that comes first, by its empty name)."""
+        scale = self._policy.scale(grant.resource)
+        return bool(by_role.warrants[0].extra) or scale.rank(grant.level) > scale.rank(by_role.level)
+
     def _joined(self, person: str, resource: Resource, warrants: list[tuple[str, Warrant]]) -> Grant:
         if len(warrants) == 1:
             ((level, warrant),) = warrants
             return Grant(person, resource, level, (warrant,))
         scale = self._policy.scale(resource)
-        ranked = sorted(warrants, key=lambda entry: (-scale.rank(entry[0]), -entry[1].limit.until.toordinal()))
+        ranked = sorted(warrants, key=lambda entry: (-scale.rank(entry[0]), -_lasting(entry[1].limit)))
         return Grant(person, resource, ranked[0][0], tuple(warrant for _, warrant in ranked))
+
+
+def _lasting(limit: Limit) -> float:
+    """By which ends compare: all of a day come after the moments in it."""
+    return limit.until.toordinal() + (limit.at.timestamp() % 86400 / 86400 if limit.at else 1)
+
+
+def needs_beside(role: Role, resource: Resource) -> tuple[str, ...]:
+    """What an extra needs: what each line of the role does, and the role's lines on that resource."""
+    lines = role.entitlements
+    common = set.intersection(*(set(line.needs) for line in lines)) if lines else set()
+    return tuple(sorted(common.union(*(line.needs for line in lines if line.resource == resource))))
+
+
+def _extra_warrant(extra: Extra, work: _Work, needs: tuple[str, ...]) -> Warrant:
+    ends = [work.facts[need].until for need in needs]
+    limits = [*_work_limits(work), *(Limit(day, need) for day, need in zip(ends, needs, strict=True) if day)]
+    limit = min([extra.limit, *limits], key=_lasting)
+    source = Source("ledger", extra.entry)
+    return Warrant(extra.engagement, work.role.name, work.phase, source, needs, None, limit, extra.kind.value)
 
 
 def _restricted(line: Entitlement, policy: Policy) -> bool:

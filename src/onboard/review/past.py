@@ -62,7 +62,7 @@ def past(
     now, then = Register.replay(entries), Register.replay(takewhile(lambda entry: entry.at <= at, entries))
     policy, problem = _policy(ledger, kinds, then)
     attempts = ledger.history.held(at, person=person, resource=str(resource) if resource else None)
-    grants = desired(policy, then, {a.person for a in attempts}, at.date()) if policy else ()
+    grants = desired(policy, then, {a.person for a in attempts}, at.date(), at) if policy else ()
     held = tuple(_held(now, grants, attempt) for attempt in attempts)
     return Past(at, then, held, policy, problem)
 
@@ -112,6 +112,6 @@ def explain_then(
     policy = found.policy
     if policy is None:
         return PastExplanation(found, person, resource, (), (found.problem or "",))
-    grants = tuple(g for g in desired(policy, found.register, [person], at.date()) if g.resource == resource)
-    against = why_not(policy, found.register, person, resource, at.date())
+    grants = tuple(g for g in desired(policy, found.register, [person], at.date(), at) if g.resource == resource)
+    against = why_not(policy, found.register, person, resource, at.date(), at)
     return PastExplanation(found, person, resource, grants, against)
