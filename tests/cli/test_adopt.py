@@ -57,19 +57,20 @@ def test_what_people_share_becomes_a_role_and_the_folder_works_as_it_is(grown: H
     assert grown.json("policy", "test", "imported/policies")["failed"] == []
 
 
-def test_nothing_that_is_written_names_anybody(grown: House) -> None:
+def test_the_imported_folder_names_nobody_is_loaded_as_it_is_and_what_is_held_needs_no_change(grown: House) -> None:
     grown("import", "--sponsor", "ada", code=4)
+    (grown.folder / "onboard.toml").write_text('policies = "imported/policies"\n')
 
-    written = "".join(
-        path.read_text() for path in Path("imported").rglob("*") if path.is_file() and "cedar" not in path.name
-    )
-    for name in ("Marta", "Jonas", "mallory", "marta-nw", "@nordwind"):
+    written = "".join(path.read_text() for path in Path("imported").rglob("*.*") if path.suffix in (".yaml", ".md"))
+    for name in ("Marta", "Jonas", "mallory", "marta-nw", "@"):
         assert name not in written
-
-
-def test_a_folder_that_stands_there_is_left_alone(grown: House) -> None:
-    Path("imported").mkdir()
-    Path("imported/mine.txt").write_text("mine")
-
     assert "isn't overwritten" in grown("import", code=2).stderr
-    assert [path.name for path in Path("imported").iterdir()] == ["mine.txt"]
+    loaded = grown("engagement", "load", "imported/engagements/nordwind-imported.yaml")
+    grown("start", "marta", code=6)
+    started = grown.json("record", "marta", "nda_signed")
+
+    assert loaded.stdout.startswith("2 manifests loaded.")
+    assert (started["open"], grown.sandbox.writes()) == ([], [])
+    adopted = grown.json("engagement", "adopt", "nordwind-imported")
+    assert [line["resource"] for line in adopted["adopted"]] == ["github:org:acme", "slack:channel:onboarding"]
+    assert "Nothing to adopt" in grown("engagement", "adopt", "nordwind-imported").stdout

@@ -63,7 +63,9 @@ def _policy(roles: Collection[ProposedRole], survey: Survey, base: Policy, *, te
     if not base.playbooks:
         files["playbooks/default.yaml"] = _NO_GATES
     playbook = "default" if "default" in base.playbooks or not base.playbooks else min(base.playbooks)
-    files["resources.yaml"] = resources_yaml(roles, survey.existing, survey.kinds, _levels(survey, base.systems))
+    files["resources.yaml"] = resources_yaml(
+        roles, survey.existing, survey.kinds, _levels(survey, base.systems), base.systems
+    )
     files |= {f"roles/{role.name}.yaml": role_yaml(role, playbook) for role in roles}
     policy = Policy.from_files(files, base.systems)
     if not tested or not roles:

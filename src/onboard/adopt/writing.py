@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from onboard.adopt.terms import Line, ProposedRole
-from onboard.model import AccountKind, Phase, Resource
+from onboard.model import AccountKind, Kind, Phase, Resource
 
 #: Texts that YAML reads as texts without quotes, wherever they stand.
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*([: ][A-Za-z0-9_./-]+)*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 #: Types that take other accounts than full members.
 _OPEN_DOORS = frozenset({"repo", "channel"})
@@ -34,22 +34,27 @@ def resources_yaml(
     existing: Iterable[Resource],
     kinds: Mapping[Resource, Iterable[AccountKind]],
     levels: Mapping[Resource, Iterable[str]],
+    systems: Mapping[str, Kind],
 ) -> str:
     """Every resource that a role gives, and as comments those that none does. `levels` are those of open scales."""
     used = {line.right.resource for role in roles for line in role.lines}
-    specs = [_spec(resource, kinds.get(resource, ()), levels.get(resource, ())) for resource in sorted(used)]
-    others = [
-        f"  # {_spec(resource, kinds.get(resource, ()), levels.get(resource, ()))}"
-        for resource in sorted(set(existing) - used)
-    ]
+
+    def spec(resource: Resource) -> str:
+        secrets = (systems[resource.system], resource.type) == (Kind.VAULT, "group")
+        return _spec(resource, kinds.get(resource, ()), levels.get(resource, ()), secrets=secrets)
+
+    specs = [spec(resource) for resource in sorted(used)]
+    others = [f"  # {spec(resource)}" for resource in sorted(set(existing) - used)]
     lines = [_RESOURCES.rstrip(), "resources:" if specs else "resources: {}", *(f"  {spec}" for spec in specs)]
     if others:
         lines += ["", "  # These are there too, and no proposed role gives them. What none gives can't be declared."]
     return "\n".join([*lines, *others, ""])
 
 
-def _spec(resource: Resource, kinds: Iterable[AccountKind], levels: Iterable[str]) -> str:
+def _spec(resource: Resource, kinds: Iterable[AccountKind], levels: Iterable[str], *, secrets: bool) -> str:
     settings = ["owner: unassigned", "classification: confidential"]
+    if secrets:
+        settings.append("tags: [secrets]")
     found = sorted(kinds) if resource.type in _OPEN_DOORS else []
     if found and found != [AccountKind.MEMBER]:
         settings.append(f"admits: [{', '.join(found)}]")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from onboard.ledger.entries import Entry
-from onboard.ledger.records import FOUND_GONE, LEFT_OVER
+from onboard.ledger.records import ADOPTED, FOUND_GONE, LEFT_OVER
 
 #: What is done besides a plan says nothing about whether the plan was read back.
-_BESIDES = frozenset({FOUND_GONE, LEFT_OVER})
+_BESIDES = frozenset({FOUND_GONE, LEFT_OVER, ADOPTED})
 
 
 @dataclass(frozen=True, slots=True)

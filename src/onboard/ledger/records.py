@@ -56,9 +56,9 @@ STRUCTURAL = frozenset(
 )
 #: The type of resource that stands for everything on an account: what a cut-off intends to end.
 WHOLE_ACCOUNT = "account"
-#: What the journal names instead of a plan's digest: a cut-off, what was taken because it was left over, and what was
-#: found gone though no revocation of ours took it.
-CUT_OFF, LEFT_OVER, FOUND_GONE = "cut-off", "left-over", "found-gone"
+#: What the journal names instead of a plan's digest: a cut-off, what was taken because it was left over, what was found
+#: gone though no revocation of ours took it, and what was held before and is ours from then on.
+CUT_OFF, LEFT_OVER, FOUND_GONE, ADOPTED = "cut-off", "left-over", "found-gone", "adopted"
 #: What a proposal's terms must name; they may say more.
 TERMS = ("person", "authority", "policy", "changes")
 
