@@ -75,9 +75,40 @@ def test_an_explanation_goes_from_the_policy_line_to_the_receipt(house: House) -
         "Ada Berg (sponsor of payments, vault login)",
         "granted pull",
         "not yet   triage: carried from tooling-setup",
-        "Would end at once if",
+        "Would be given once:",
+        "triage: they reach tooling-setup in payments",
+        "Would end at once if:",
+        f"nda_signed lapses (after {in_days(90)})",
+        "the sponsor of payments leaves",
     ):
         assert part in told
+
+
+def test_what_would_change_the_answer_is_in_the_json_and_so_is_the_plan_that_waits(house: House) -> None:
+    digest = house.start()
+
+    why = house.json("explain", "marta", API)
+
+    assert why["held"] == []
+    assert why["pending"] == [digest]
+    by_level = {way["level"]: way["facts"] for way in why["would_give"]}
+    assert by_level["triage"][0] == ["they reach tooling-setup in payments"]
+    assert all(len(facts) == 2 for facts in by_level["push"])
+    assert {"facts": ["they leave"], "level": "pull", "left": None} in why["would_end"]
+
+
+def test_access_who_and_explain_agree_on_what_comes_with_a_team(house: House) -> None:
+    house.settle()
+    held = [line for line in house.json("access", "marta")["held"] if line["via"].startswith("team ")]
+    assert held
+
+    for line in held:
+        theirs = [one for one in house.json("who", line["resource"])["held"] if one["person"] == house.ids["marta"]]
+        assert line in theirs
+        assert line["source"].startswith("roles/backend-engineer.yaml:")
+        if line["resource"] == API:
+            routes = {one["via"] for one in house.json("explain", "marta", API)["held"]}
+            assert line["via"] in routes
 
 
 def test_an_explanation_says_why_something_is_not_held_and_names_no_bare_id(house: House) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+#: How many of several equally short lists of facts are shown.
+SHOWN = 3
+
 ResourceName = Annotated[
     str, typer.Argument(metavar="RESOURCE", help="A resource, such as github:repo:acme/payments-api.")
 ]
@@ -207,13 +210,34 @@ def _tell(services: Services, found: Explanation) -> None:
     output.say()
     against = [("not yet" if found.grants else "why not", _named(text, found, name)) for text in found.against]
     output.table([*_policy_rows(services, found), *against, *_history_rows(services, found)])
-    if found.grants:
-        needs = "".join(f", {need} lapses" for need in found.needs)
-        output.say()
-        output.prose(
-            "Would end at once if: the role or phase changes, the engagement or contract ends, the sponsor"
-            f" leaves{needs}."
-        )
+    for title, sentences in (
+        ("Would be given once:", _would_give(found)),
+        ("Would end at once if:", _would_end(found)),
+    ):
+        if sentences:
+            output.say()
+            output.say(title)
+            output.table([(sentence,) for sentence in sentences])
+
+
+def _would_give(found: Explanation) -> list[str]:
+    """A line for each shortest list of facts; for a level that nothing gives, that the policy would have to change."""
+    lines = []
+    for way in found.answers.ways:
+        lines += [f"{way.level}: {' and '.join(facts)}" for facts in way.lists[:SHOWN]]
+        if len(way.lists) > SHOWN:
+            lines.append(f"{way.level}: … or one of {len(way.lists) - SHOWN} other lists as short (--json)")
+        if not way.lists:
+            lines.append(f"{way.level}: by no fact that could be recorded; the policies would have to change")
+    return lines
+
+
+def _would_end(found: Explanation) -> list[str]:
+    ends = []
+    for end in found.answers.ends:
+        left = f" ({end.left} is left)" if end.left else ""
+        ends.append(f"{' and '.join(end.facts)}{left}")
+    return list(dict.fromkeys(ends))
 
 
 def _named(reason: str, found: Explanation, name: str) -> str:
@@ -234,7 +258,10 @@ def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]
         rows.append(("needs", f"{need}, recorded {fact.at:%Y-%m-%d}, {end} (ledger entry {fact.entry})"))
     if found.binding:
         rows.append(("account", render.proof(found.binding.proof, found.binding.proven)))
-    return [*rows, ("policies", services.policy.hash[:7])]
+    revision = f", git {found.revision[:10]}" if found.revision else ""
+    waiting = (proposal.digest[:8] for proposal in found.pending)
+    rows += [("waits", f"plan {digest} for somebody's word: onboard approve {digest}") for digest in waiting]
+    return [*rows, ("policies", f"{services.policy.hash[:7]}{revision}")]
 
 
 def _history_rows(services: Services, found: Explanation) -> list[tuple[str, str]]:
@@ -267,6 +294,12 @@ def _explanation_json(found: Explanation) -> dict[str, Any]:
         "held": [{"level": h.level, "state": h.state, "via": h.via} for h in found.held],
         "grants": [{"level": g.level, "warrants": [warrant_terms(w) for w in g.warrants]} for g in found.grants],
         "against": list(found.against),
+        "revision": found.revision,
+        "would_give": [
+            {"level": way.level, "facts": [list(facts) for facts in way.lists]} for way in found.answers.ways
+        ],
+        "would_end": [{"facts": list(e.facts), "level": e.level, "left": e.left} for e in found.answers.ends],
+        "pending": [proposal.digest for proposal in found.pending],
         "proof": found.binding.proof if found.binding else "none",
         "proven": found.binding.proven if found.binding else None,
         "needs": {name: {"until": fact.until, "entry": fact.entry} for name, fact in found.needs.items()},

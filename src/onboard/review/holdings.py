@@ -6,17 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from onboard.connectors.base import Scope
+from onboard.connectors.base import Reader, Scope
 from onboard.engine.parallel import each
 from onboard.errors import BadInput
-from onboard.ledger import Register
+from onboard.ledger import Proposal, Register
 from onboard.ledger.effects import Intended
 from onboard.ledger.facts import Binding
 from onboard.ledger.register import Episode
 from onboard.levels import scale_of
 from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.standing import register_of, rules_of, subject_of
-from onboard.model import Fact, Grant, Holding, Resource
+from onboard.model import Fact, Grant, Holding, Reading, Resource
+from onboard.policy.counterfactual import Answers, counterfactuals
 from onboard.policy.desired import why_not
 from onboard.wiring import Services
 
@@ -64,7 +65,7 @@ def held_on(services: Services, resource: Resource) -> Holdings:
     if reader is None:
         raise BadInput.one(f"No system {resource.system!r} is configured. Known: {', '.join(sorted(services.readers))}")
     register = register_of(services)
-    reading = reader.read(Scope(frozenset({resource}))).of(resource)
+    reading = _read(reader, resource)
     people = services.ledger.people
     held = []
     for holding in reading.holdings:
@@ -76,6 +77,14 @@ def held_on(services: Services, resource: Resource) -> Holdings:
     return Holdings(tuple(held), unknown)
 
 
+def _read(reader: Reader, resource: Resource) -> Reading:
+    """What holds a resource by every route. Only a complete reading tells who has a repository through a team."""
+    whole = reader.read(Scope(None, fresh=frozenset({resource})))
+    if whole.unknown is None and resource not in whole.readings:
+        return reader.read(Scope(frozenset({resource}))).of(resource)
+    return whole.of(resource)
+
+
 def _covering(wanted: Iterable[Grant], person: str | None, holding: Holding) -> Grant | None:
     scale = scale_of(holding.resource)
     for grant in wanted:
@@ -83,7 +92,15 @@ def _covering(wanted: Iterable[Grant], person: str | None, holding: Holding) -> 
             same = grant.level == holding.level
             if same or (not scale.open and scale.rank(holding.level) <= scale.rank(grant.level)):
                 return grant
-    return None
+    return _covering_route(wanted, person, holding)
+
+
+def _covering_route(wanted: Iterable[Grant], person: str | None, holding: Holding) -> Grant | None:
+    """The grant of the team or group by which a right comes: it is that grant that gives it, and takes it along."""
+    kind, _, name = holding.via.partition(" ")
+    org = f"{holding.resource.name.partition('/')[0]}/" if kind == "team" else ""
+    route = Resource(holding.resource.system, kind, f"{org}{name}")
+    return next((grant for grant in wanted if (grant.person, grant.resource) == (person, route)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +109,8 @@ class Explanation:
 
     `held` is what was read; `grants` what policy gives; `against` what stands in the way of what it doesn't; `needs`
     the prerequisites that the grants rest on; `history` every attempt to change it, with the approvals behind each;
-    `binding` the account there, and how it was shown to be the person's.
+    `binding` the account there, and how it was shown to be the person's; `answers` what would change what policy gives;
+    `revision` the git commit of the policies; `pending` the plans about it that wait for somebody's word.
     """
 
     person: str
@@ -103,7 +121,10 @@ class Explanation:
     against: tuple[str, ...]
     needs: Mapping[str, Fact]
     history: tuple[Episode, ...]
-    binding: Binding | None = None
+    binding: Binding | None
+    answers: Answers
+    revision: str | None
+    pending: tuple[Proposal, ...]
 
     @property
     def granted(self) -> Intended | None:
@@ -120,7 +141,7 @@ def explain(services: Services, person: str, resource: Resource) -> Explanation:
     today: date = services.clock().date()
     theirs = [a for a in subject_of(services, register, person).everything if a.system == resource.system]
     ids = {resolved(services, account).external_id for account in theirs}
-    reading = services.readers[resource.system].read(Scope(frozenset({resource}))).of(resource)
+    reading = _read(services.readers[resource.system], resource)
     facts = register.facts(person)
     grants = tuple(g for g in rules_of(services, register).desired([person]) if g.resource == resource)
     return Explanation(
@@ -133,4 +154,11 @@ def explain(services: Services, person: str, resource: Resource) -> Explanation:
         needs={name: facts[name] for grant in grants for w in grant.warrants for name in w.needs if name in facts},
         history=register.grant_history(person, resource),
         binding=register.bindings(person).get(resource.system),
+        answers=counterfactuals(services.policy, register, person, resource, today),
+        revision=services.policy_revision(),
+        pending=tuple(p for p in register.open_proposals() if p.person == person and _about(p, resource)),
     )
+
+
+def _about(proposal: Proposal, resource: Resource) -> bool:
+    return any(change["resource"] == str(resource) for change in proposal.terms["changes"])
