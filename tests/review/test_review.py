@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from onboard.errors import BadInput
 from onboard.ledger import records
 from onboard.lifecycle import offboarding
 from onboard.model import OPERATOR, Phase, Resource
+from onboard.policy.catalogue import Policy
 from onboard.review.access import Review, review
 from onboard.review.holdings import explain, held_by, held_on
 from tests.world import IDS, World
@@ -99,6 +102,20 @@ def test_what_policy_no_longer_gives_is_drift_until_it_is_reconciled(staffed: Wo
     assert found(staffed) == ["high drift marta github:repo:acme/payments-api triage"]
     staffed.reconcile("marta")
     assert found(staffed) == []
+
+
+def test_what_somebody_holds_and_a_new_guardrail_forbids_is_found(staffed: World) -> None:
+    rule = """@id("no-triage") @because("Triage is for our own") @control("A.8.2")
+    forbid (principal, action == Action::"hold", resource) when { principal.outsourced && context.level == "triage" };
+    """
+    files = staffed.services.policy.files
+    later = Policy.kept({**files, "guardrails/new.cedar": rule}, staffed.services.settings.kinds)
+    world = replace(staffed, services=replace(staffed.services, policy=later))
+
+    assert found(world) == [
+        "high forbidden jonas github:repo:acme/e2e-tests triage",
+        "high forbidden marta github:repo:acme/payments-api triage",
+    ]
 
 
 def test_an_invitation_that_expired_is_low(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
+from onboard.policy.guardrails import check
 from onboard.review.findings import Books, Bound, Finding, find, gravest_first
 from onboard.review.reaching import far_reaching
 from onboard.wiring import Services
@@ -88,7 +90,19 @@ def books_of(services: Services, register: Register) -> Books:
         exclusive=rules.exclusive,
         classification=classification,
         protected=lambda account: protected_by(services, account),
+        forbidden=_forbidden(services, register, wanted),
     )
+
+
+def _forbidden(
+    services: Services, register: Register, wanted: Mapping[tuple[str, Resource], tuple[Grant, ...]]
+) -> dict[tuple[str, Resource, str], tuple[str, ...]]:
+    grants = [grant for theirs in wanted.values() for grant in theirs]
+    found: dict[tuple[str, Resource, str], tuple[str, ...]] = {}
+    for refusal in check(services.policy, grants, register, services.clock().date()):
+        key = (refusal.grant.person, refusal.grant.resource, refusal.grant.level)
+        found[key] = (*found.get(key, ()), f"guardrail {refusal.rule} forbids it: {refusal.because}")
+    return found
 
 
 def _bound(services: Services, register: Register) -> dict[tuple[str, str], Bound]:

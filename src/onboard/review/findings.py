@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from onboard.engine.diff import Owned
@@ -26,13 +26,15 @@ class FindingKind(StrEnum):
     """What is wrong.
 
     left-behind: somebody who left still holds it · drift: an engineer holds what policy doesn't give, or more than it
-    gives · stranger: an account bound to nobody holds it · missing: what was granted and is still wanted is gone ·
-    lapsed: an invitation that expired unaccepted still stands · far-reaching: a Vault policy that an engineer holds
-    gives more than the catalogue says; the level is the path.
+    gives · forbidden: a role carries it, a guardrail that came later, or of which something else has changed, forbids
+    it · stranger: an account bound to nobody holds it · missing: what was granted and is still wanted is gone · lapsed:
+    an invitation that expired unaccepted still stands · far-reaching: a Vault policy that an engineer holds gives more
+    than the catalogue says; the level is the path.
     """
 
     LEFT_BEHIND = "left-behind"
     DRIFT = "drift"
+    FORBIDDEN = "forbidden"
     STRANGER = "stranger"
     MISSING = "missing"
     LAPSED = "lapsed"
@@ -70,7 +72,10 @@ class Bound:
 
 @dataclass(frozen=True)
 class Books:
-    """What the house knows, to hold observations against. `bound` is by system and external id."""
+    """What the house knows, to hold observations against. `bound` is by system and external id.
+
+    `forbidden` says what guardrails say against what is wanted, by person, resource and level.
+    """
 
     wanted: Mapping[tuple[str, Resource], tuple[Grant, ...]]
     bound: Mapping[tuple[str, str], Bound]
@@ -78,6 +83,7 @@ class Books:
     exclusive: Callable[[Resource], bool]
     classification: Callable[[Resource], Classification]
     protected: Callable[[Account], bool]
+    forbidden: Mapping[tuple[str, Resource, str], tuple[str, ...]] = field(default_factory=dict)
 
 
 def find(observed: Iterable[Observation], books: Books) -> tuple[Finding, ...]:
@@ -137,6 +143,9 @@ def _drift(holding: Holding, who: Bound, books: Books) -> Iterator[Finding]:
         origin = "no longer carried by policy" if ours else "granted outside onboard"
         gives = f"policy gives {', '.join(levels)}" if levels else "policy gives nothing here"
         yield _finding(FindingKind.DRIFT, Severity.HIGH, holding, who, f"{origin}; {gives}")
+    for level in levels if enough else ():
+        for message in books.forbidden.get((who.person, holding.resource, level), ()):
+            yield _finding(FindingKind.FORBIDDEN, Severity.HIGH, holding, who, message)
 
 
 def _missing(holdings: Mapping[Resource, tuple[Holding, ...]], books: Books) -> Iterator[Finding]:
