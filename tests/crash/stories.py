@@ -160,7 +160,8 @@ def manifests(world: World) -> None:
     text = write_manifest(folder, ids).read_text()
     cli(folder, world.sandbox.env, "engagement", "load", "payments.yaml")
     onboarded(world)
-    (folder / "payments.yaml").write_text("\n".join(line for line in text.splitlines() if MARTA not in line))
+    without = [line for line in text.splitlines() if MARTA not in line and line.strip() != "rota:"]
+    (folder / "payments.yaml").write_text("\n".join(without))
 
 
 def bound(world: World) -> None:
