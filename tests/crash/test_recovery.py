@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from onboard.engine.settle import LATE
-from onboard.ledger.records import FOUND_GONE
 from onboard.errors import Waiting
 from onboard.ledger import ChangeRecord, Result, records
-from onboard.ledger.records import WHOLE_ACCOUNT
+from onboard.ledger.records import FOUND_GONE, WHOLE_ACCOUNT
 from onboard.lifecycle import gates, nightly, offboarding, reconciling
 from onboard.lifecycle.standing import subject_of
 from onboard.model import OPERATOR, SCHEDULER, Phase, Resource
