@@ -67,7 +67,7 @@ def test_policies_that_can_not_be_read_hold_up_no_removal(house: House, tmp_path
     assert house.held("marta") == []
 
 
-def test_with_the_rule_of_the_local_shell_deleted_people_are_entered_by_whoever_is_logged_in(
+def test_with_the_rule_of_the_local_shell_deleted_people_and_manifests_are_entered_by_who_is_logged_in(
     house: House, tmp_path: Path
 ) -> None:
     text = (starter_policies() / "authority" / "who-may.cedar").read_text(encoding="utf-8")
@@ -83,3 +83,8 @@ def test_with_the_rule_of_the_local_shell_deleted_people_are_entered_by_whoever_
 
     house(*mallory, by="ada", ONBOARD_POLICIES=strict)
     assert len(house.json("person", "list")) == len(house.ids) + 1
+
+    (house.folder / "teams.yaml").write_text(f"teams:\n  team-payments: [{house.ids['lena']}]\n")
+    teams = ("engagement", "load", "teams.yaml")
+    assert "Log in first" in house(*teams, code=3, ONBOARD_POLICIES=strict).stderr
+    assert "1 manifest loaded." in house(*teams, by="ada", ONBOARD_POLICIES=strict).stdout

@@ -11,11 +11,11 @@ import typer
 from onboard.cli import context, lifecycle, output, render
 from onboard.cli.output import Json
 from onboard.errors import BadInput
-from onboard.model import OPERATOR
 
 if TYPE_CHECKING:
     from onboard.ledger import Ledger, Record, Register
-    from onboard.model import Engagement
+    from onboard.model import Actor, Engagement
+    from onboard.policy.catalogue import Policy
     from onboard.policy.manifests import Manifests
 
 app = typer.Typer(help="Load and see vendors' engagements.", no_args_is_help=True)
@@ -35,7 +35,8 @@ def load(
         manifests = load_manifests(files, policy, before.vendors, before.people)
         changed = _changed(before, manifests)
         if changed:
-            ledger.journal.append_many(changed, actor=OPERATOR, at=context.clock())
+            actor = _who_may_state(policy, before, manifests)
+            ledger.journal.append_many(changed, actor=actor, at=context.clock())
         after = render.register(ledger)
         people = _affected(after, manifests)
     total = len(manifests.vendors) + len(manifests.engagements) + (manifests.teams is not None)
@@ -44,6 +45,19 @@ def load(
         _reconcile(people)
     elif waits := _not_started(after, manifests):
         output.next_step(f"onboard start --engagement {waits}")
+
+
+def _who_may_state(policy: Policy, register: Register, manifests: Manifests) -> Actor:
+    """Who types, once it is known that they may say this of everybody whom the manifests name. Raises NotAuthorised."""
+    from onboard.lifecycle.authority import permit
+    from onboard.policy.deeds import Action
+
+    actor = context.caller()
+    staffed = {line.person for one in manifests.engagements for line in one.staffing}
+    answering = {p for one in manifests.engagements for p in (one.sponsor, one.product_owner, one.company_lead)}
+    for person in sorted(staffed | answering) or ("",):
+        permit(policy.authority, register, Action.EDIT_PEOPLE, actor, person)
+    return actor
 
 
 def _loaded(changed: int, total: int) -> str:
