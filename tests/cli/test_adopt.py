@@ -73,4 +73,6 @@ def test_the_imported_folder_names_nobody_is_loaded_as_it_is_and_what_is_held_ne
     assert (started["open"], grown.sandbox.writes()) == ([], [])
     adopted = grown.json("engagement", "adopt", "nordwind-imported")
     assert [line["resource"] for line in adopted["adopted"]] == ["github:org:acme", "slack:channel:onboarding"]
+    assert "Nothing to suggest" in grown("policy", "suggest").stdout
+    assert "write days" in grown("policy", "suggest", "--unused-for", "3w", code=2).stderr
     assert "Nothing to adopt" in grown("engagement", "adopt", "nordwind-imported").stdout

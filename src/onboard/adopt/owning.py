@@ -50,10 +50,11 @@ def adopt(services: Services, people: Sequence[str], actor: Actor) -> Adoption:
         found = _look(services, people, actor)
         journal, at = services.ledger.journal, services.clock()
         intents = [records.intended(ADOPTED, change) for change in found.rights]
-        entries = journal.append_many(intents, actor=actor, at=at, under=(lease,))
         receipt = Receipt(READ, at, changed=False)
-        done = [records.outcome(entry.seq, Result.DONE, receipt) for entry in entries]
-        journal.append_many(done, actor=actor, at=at, under=(lease,))
+        with services.ledger.database.writing() as connection:
+            entries = journal.append_in(connection, intents, actor=actor, at=at, under=(lease,))
+            done = [records.outcome(entry.seq, Result.DONE, receipt) for entry in entries]
+            journal.append_in(connection, done, actor=actor, at=at, under=(lease,))
     return found
 
 

@@ -1,8 +1,11 @@
-"""`onboard import`: what is on the systems today, proposed as policies and manifests."""
+"""`onboard import`, `onboard engagement adopt`: what is on the systems today, proposed as files, and taken on."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,14 +13,21 @@ import typer
 
 from onboard.cli import context, output, render
 from onboard.cli.output import Json
+from onboard.errors import BadInput, Refused
 
 if TYPE_CHECKING:
     from onboard.adopt.importing import Import
+    from onboard.adopt.owning import Adoption
+    from onboard.adopt.suggesting import Suggestions, Use
+    from onboard.ledger.records import ChangeRecord
+    from onboard.wiring import Services
 
 app = typer.Typer()
 
 #: Lines of one sort that are shown; more are counted.
 FEW = 10
+#: Days for which GitHub lists what was done.
+LONGEST = 365
 
 
 @app.command("import")
@@ -149,4 +159,140 @@ def _json(found: Import, into: Path, files: list[str]) -> dict[str, Any]:
             "unnameable": sorted(map(str, survey.unnameable)),
         },
         "unknown": [{"what": what, "reason": reason} for what, reason in survey.unknown],
+    }
+
+
+def adopt(
+    engagement: Annotated[str, typer.Argument(metavar="ENGAGEMENT", help="Its id.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take on what an engagement's people held before: what policy gives them and they hold is ours from then on.
+
+    No system is written to. From then on it is taken away like what onboard granted, once policy doesn't give it.
+    """
+    from onboard.adopt import owning
+    from onboard.lifecycle.standing import register_of
+
+    with context.services() as services:
+        register = register_of(services)
+        if engagement not in register.engagements:
+            known = ", ".join(sorted(register.engagements)) or "none"
+            raise BadInput.one(f"No engagement {engagement!r} is on record. Known: {known}")
+        people, actor = register.staffed(engagement), context.actor(services)
+        found = owning.adoptable(services, people, actor)
+        if not as_json:
+            _show_adoption(services, found, engagement)
+        if found.rights and not (yes or as_json):
+            typed = typer.prompt("Type the engagement's id to go on", default="", show_default=False)
+            if typed.strip() != engagement:
+                raise Refused("That is another name. Nothing was adopted.")
+        if found.rights:
+            found = owning.adopt(services, people, actor)
+    code = 5 if found.unknown else 0
+    if as_json:
+        output.emit_json({"engagement": engagement, **_adoption_json(found), "exit_code": code})
+    elif found.rights:
+        output.say(f"Adopted: {output.count(len(found.rights), 'right')}, on record as ours from now on.")
+        output.next_step(f"onboard plan --engagement {engagement}")
+    output.leave(code)
+
+
+def _show_adoption(services: Services, found: Adoption, engagement: str) -> None:
+    name = context.names(services)
+    rows = [(name(change.person), str(change.resource), change.before or "") for change in found.rights]
+    if rows:
+        output.say("Held already, and given by policy:", style="bold")
+        output.table(rows)
+    else:
+        output.say(f"Nothing to adopt in {engagement}: what its people hold by policy is on record as ours.")
+    above = [(name(change.person), str(change.resource), change.before or "") for change in found.above]
+    _section("Held above what policy gives, and not adopted", above)
+    _section("Unknown, and not adopted", [(str(resource), reason) for resource, reason in found.unknown])
+
+
+def _adoption_json(found: Adoption) -> dict[str, Any]:
+    def rights(changes: Sequence[ChangeRecord]) -> list[dict[str, str | None]]:
+        return [{"person": c.person, "resource": str(c.resource), "level": c.before} for c in changes]
+
+    unknown = [{"resource": str(resource), "reason": reason} for resource, reason in found.unknown]
+    return {"adopted": rights(found.rights), "above": rights(found.above), "unknown": unknown}
+
+
+def suggest(
+    unused_for: Annotated[str, typer.Option("--unused-for", metavar="DAYS", help="Like 30d; at most 365d.")] = "30d",
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="DIR", help="A new folder for the narrower policies.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Propose narrower roles: lines that let people write to repositories, and that nobody used for so long.
+
+    What no system tells is unknown, and unknown is never unused. Exit 5 where a system that could tell didn't answer.
+    """
+    from onboard.adopt import importing
+    from onboard.adopt.suggesting import suggest as found_unused
+
+    days = re.fullmatch(r"(\d{1,3})d", unused_for)
+    if days is None or not 1 <= int(days[1]) <= LONGEST:
+        raise BadInput.one(f"--unused-for is {unused_for!r}; write days from 1d to {LONGEST}d.")
+    if write is not None:
+        importing.require_free(write)
+    with context.services() as services:
+        folder = services.settings.policies.name if services.settings.policies else "policies"
+        found = found_unused(services, services.clock() - timedelta(days=int(days[1])), folder)
+    if write is not None and found.diff:
+        importing.write(write, found.files)
+    if as_json:
+        output.emit_json(_suggestions_json(found))
+    else:
+        _show_suggestions(found, unused_for, write if found.diff else None)
+    output.leave(found.exit_code)
+
+
+def _show_suggestions(found: Suggestions, unused_for: str, written: Path | None) -> None:
+    known = [use for use in found.uses if use.unknown is None]
+    rows = [(use.role, str(use.resource), use.level, _used(use)) for use in known]
+    _section(f"Writing, as GitHub tells it for the last {unused_for}", rows, ("role", "on", "level", "used by"))
+    unknown = Counter(use.unknown for use in found.uses if use.unknown)
+    _section("Unknown, and so left as it is", [(why, output.count(n, "line")) for why, n in sorted(unknown.items())])
+    stuck = [(str(s.use.source), f"unused, but {s.use.resource} needs it") for s in found.suggestions if s.stuck]
+    _section("Unused, and for you to settle: the policies wouldn't hold together without it", stuck)
+    output.say()
+    if not found.diff:
+        output.say("Nothing to suggest: of no line is it known that nobody used it.")
+        return
+    output.say(found.diff.rstrip("\n"))
+    if written:
+        output.next_step(f"onboard policy test {written}")
+    else:
+        output.next_step(f"onboard policy suggest --unused-for {unused_for} --write DIR")
+
+
+def _used(use: Use) -> str:
+    last = f", last {render.moment(use.last)}" if use.last else ""
+    return f"{use.used} of {use.holders}{last}"
+
+
+def _suggestions_json(found: Suggestions) -> dict[str, Any]:
+    return {
+        "lines": [
+            {
+                "role": use.role,
+                "resource": str(use.resource),
+                "level": use.level,
+                "source": str(use.source),
+                "holders": use.holders,
+                "used": None if use.unknown and not use.used else use.used,
+                "last": use.last,
+                "unknown": use.unknown,
+            }
+            for use in found.uses
+        ],
+        "suggestions": [
+            {"source": str(s.use.source), "resource": str(s.use.resource), "level": s.level, "stuck": s.stuck}
+            for s in found.suggestions
+        ],
+        "diff": found.diff,
+        "exit_code": found.exit_code,
     }

@@ -15,8 +15,8 @@ from typer.core import TyperGroup
 import onboard
 from onboard.cli import (
     access,
-    delegate,
     adopt,
+    delegate,
     demo,
     doctor,
     engagement,
@@ -86,7 +86,9 @@ app.add_typer(access.app)
 app.add_typer(adopt.app)
 person.app.add_typer(rights.app)
 app.add_typer(person.app, name="person")
+engagement.app.command("adopt")(adopt.adopt)
 app.add_typer(engagement.app, name="engagement")
+policy.app.command("suggest")(adopt.suggest)
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(delegate.app, name="delegate")

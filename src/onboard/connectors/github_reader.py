@@ -21,6 +21,7 @@ from onboard.connectors.github_residue import residue
 from onboard.connectors.github_rotation import Memory, Process
 from onboard.connectors.github_routes import ROUTES
 from onboard.connectors.github_sweep import Part, Sweep
+from onboard.connectors.github_usage import last_writes
 from onboard.connectors.http import MALFORMED, malformed
 from onboard.connectors.pacing import UNPACED, Pace
 from onboard.errors import SystemFailed
@@ -101,6 +102,10 @@ class GitHubReader:
     def residue(self, account: Account) -> Residue:
         """Every route read again for one account: what remains, what can't be verified, and what couldn't be read."""
         return residue(self._client, account)
+
+    def last_writes(self, resource: Resource, since: datetime) -> Mapping[str, datetime]:
+        """Who pushed to a repository since then, by numeric id, and when last. Raises SystemFailed."""
+        return last_writes(self._client, resource, since)
 
     def capabilities(self) -> tuple[Capability, ...]:
         """What the organisation's plan and this credential can and can't do, tried out now."""

@@ -14,7 +14,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onboard.errors import BadInput
-from onboard.sandbox import github_graphql, github_org, github_people, github_repos, github_routes, github_teams
+from onboard.sandbox import (
+    github_activity,
+    github_graphql,
+    github_org,
+    github_people,
+    github_repos,
+    github_routes,
+    github_teams,
+)
 from onboard.sandbox.core import GITHUB, Clock, Credentials, Held, Principal, token_of
 from onboard.sandbox.github_apps import check, installation_token, needed
 from onboard.sandbox.github_build import build
@@ -38,6 +46,7 @@ ROUTES = (
     *github_repos.ROUTES,
     *github_people.ROUTES,
     *github_routes.ROUTES,
+    *github_activity.ROUTES,
 )
 
 

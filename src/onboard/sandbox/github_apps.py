@@ -31,6 +31,7 @@ _NEEDED = (
     ("/orgs/{org}/", "members"),
     ("/organizations/", "members"),
     ("/repos/{owner}/{repo}/contents", "contents"),
+    ("/repos/{owner}/{repo}/activity", "contents"),
     ("/repos/{owner}/{repo}/", "administration"),
 )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from onboard.sandbox.core import BOT
 from onboard.sandbox.github_grants import App, Credential, OrgRole, Token
-from onboard.sandbox.github_state import BOT_ID, Org, Repo, Team, User
+from onboard.sandbox.github_state import BOT_ID, Org, Push, Repo, Team, User
 from onboard.sandbox.world import GitHub, World
 
 
@@ -20,7 +20,7 @@ def build(world: World, now: datetime) -> Org:
     org.members |= {ids[person]: "admin" for person in spec.owners} | {BOT_ID: "admin"}
     org.custom_roles = dict(spec.custom_roles)
     org.graphql_points = spec.graphql_points
-    _add_repos(org, spec, ids)
+    _add_repos(org, spec, ids, now)
     _add_teams(org, spec, ids)
     _add_routes(org, spec, ids, now)
     return org
@@ -36,12 +36,15 @@ def _users(world: World) -> dict[int, User]:
     return users | {BOT_ID: bot}
 
 
-def _add_repos(org: Org, spec: GitHub, ids: Mapping[str, int]) -> None:
+def _add_repos(org: Org, spec: GitHub, ids: Mapping[str, int], now: datetime) -> None:
     for repo in spec.repos:
         id_, given = org.new_id(), {ids[person]: level for person, level in repo.collaborators.items()}
         org.repos[id_] = Repo(
             id=id_, name=repo.name, private=repo.private, collaborators=given, codeowners=repo.codeowners
         )
+        org.repos[id_].pushes = [
+            Push(id=org.new_id(), by=ids[person], at=now - timedelta(days=days)) for person, days in repo.pushes.items()
+        ]
 
 
 def _add_teams(org: Org, spec: GitHub, ids: Mapping[str, int]) -> None:

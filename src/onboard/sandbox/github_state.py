@@ -75,6 +75,14 @@ class DeployKey(BaseModel):
     by: int | None = None
 
 
+class Push(BaseModel):
+    """A push to a repository, by a user."""
+
+    id: int
+    by: int
+    at: datetime
+
+
 class Repo(BaseModel):
     """A repository: direct collaborators by user id, invitations and keys by their own."""
 
@@ -85,6 +93,7 @@ class Repo(BaseModel):
     invitations: dict[int, RepoInvitation] = {}
     keys: dict[int, DeployKey] = {}
     codeowners: str = ""
+    pushes: list[Push] = []
 
 
 class Team(BaseModel):

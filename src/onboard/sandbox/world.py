@@ -66,11 +66,15 @@ Permission = Literal["pull", "triage", "push", "maintain", "admin"]
 
 
 class Repo(_Part):
-    """A repository with its direct collaborators (a permission or a custom role) and its CODEOWNERS file."""
+    """A repository with its direct collaborators (a permission or a custom role) and its CODEOWNERS file.
+
+    `pushes` says of who pushed how many days ago that was the last time.
+    """
 
     name: str
     private: bool = True
     collaborators: dict[PersonId, str] = {}
+    pushes: dict[PersonId, int] = {}
     codeowners: str = ""
 
 
@@ -279,6 +283,7 @@ def _mentions(world: World) -> Iterator[tuple[str, Where, Iterable[PersonId]]]:
     yield "github", ("github", "members"), world.github.members
     for i, repo in enumerate(world.github.repos):
         yield "github", ("github", "repos", i, "collaborators"), repo.collaborators
+        yield "github", ("github", "repos", i, "pushes"), repo.pushes
     for i, team in enumerate(world.github.teams):
         yield "github", ("github", "teams", i, "members"), team.members
         yield "github", ("github", "teams", i, "maintainers"), team.maintainers

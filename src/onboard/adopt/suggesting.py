@@ -1,0 +1,192 @@
+"""Narrower roles: which lines nobody used, as far as systems tell, and the policies without them.
+
+Only writing to repositories is told. What no system tells is unknown, and unknown is never unused: such lines stay.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from onboard.adopt.editing import edits
+from onboard.connectors.usage import UsageReader
+from onboard.engine.parallel import each
+from onboard.errors import BadInput, SystemFailed
+from onboard.ledger import Register
+from onboard.lifecycle.standing import register_of, rules_of
+from onboard.model import Entitlement, Grant, Kind, Resource, Source
+from onboard.policy.catalogue import Policy
+from onboard.wiring import Services
+
+_SILENT = "no system tells who uses this"
+_TOO_NEW = "somebody has it for less than that"
+_NOBODY = "nobody holds it"
+#: The levels that let somebody write to a repository, and the highest one that doesn't.
+_WRITING, _BELOW = "push", "triage"
+
+#: Who wrote to a resource and when last, by external id; or why that can't be told.
+Evidence = Mapping[str, datetime] | str
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A line of a role: how many hold something by it, how many of them used it, and when that was last.
+
+    `unknown` says why that can't be told of somebody. `failed` is where a system that could tell didn't answer.
+    """
+
+    role: str
+    resource: Resource
+    level: str
+    source: Source
+    holders: int
+    used: int
+    last: datetime | None
+    unknown: str | None
+    failed: bool = False
+
+    @property
+    def unused(self) -> bool:
+        """Whether it is known of everybody who holds it that they didn't use it."""
+        return self.holders > 0 and self.used == 0 and self.unknown is None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A line that nobody used: the level to lower it to, or None to remove it; `stuck` where neither is a policy."""
+
+    use: Use
+    level: str | None = None
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """Every line's use, what is suggested, and the policy's files with all of that done."""
+
+    uses: tuple[Use, ...]
+    suggestions: tuple[Suggestion, ...]
+    files: Mapping[str, str]
+    diff: str
+
+    @property
+    def exit_code(self) -> int:
+        """5 where a system that could tell didn't answer, else 0."""
+        return 5 if any(use.failed for use in self.uses) else 0
+
+
+def suggest(services: Services, since: datetime, folder: str) -> Suggestions:
+    """What policies could do without, by what was used since then. `folder` is how the diff names the policies'."""
+    register = register_of(services)
+    held = _holders(services, register)
+    asked = sorted({grant.resource for grants in held.values() for grant in grants if _tells(services, grant)})
+    evidence = dict(zip(asked, each(lambda resource: _evidence(services, resource, since), asked), strict=True))
+    uses = tuple(
+        _use(services, register, role.name, line, held.get(line.source, ()), evidence, since)
+        for role in services.policy.roles.values()
+        for line in role.entitlements
+    )
+    files, suggestions = _narrowed(services.policy, [use for use in uses if use.unused])
+    return Suggestions(uses, suggestions, files, _diff(services.policy.files, files, folder))
+
+
+def _holders(services: Services, register: Register) -> dict[Source, list[Grant]]:
+    """Who is to hold something by which line."""
+    found: dict[Source, list[Grant]] = defaultdict(list)
+    for grant in rules_of(services, register).desired(sorted(register.people)):
+        for warrant in grant.warrants:
+            found[warrant.source].append(grant)
+    return found
+
+
+def _tells(services: Services, grant: Grant) -> bool:
+    reader = services.readers.get(grant.resource.system)
+    writes = reader is not None and reader.kind is Kind.GITHUB and grant.resource.type == "repo"
+    return writes and grant.level == _WRITING
+
+
+def _evidence(services: Services, resource: Resource, since: datetime) -> Evidence:
+    reader = services.readers[resource.system]
+    if not isinstance(reader, UsageReader):
+        return "that system isn't reachable"
+    try:
+        return reader.last_writes(resource, since)
+    except SystemFailed as failure:
+        return failure.reason
+
+
+def _use(
+    services: Services,
+    register: Register,
+    role: str,
+    line: Entitlement,
+    grants: Sequence[Grant],
+    evidence: Mapping[Resource, Evidence],
+    since: datetime,
+) -> Use:
+    """How a line was used by those who hold something by it."""
+    told = evidence.get(line.resource) if line.level == _WRITING else None
+    plain = Use(role, line.resource, line.level, line.source, len(grants), 0, None, _SILENT if grants else _NOBODY)
+    if not grants or told is None:
+        return plain
+    if isinstance(told, str):
+        return replace(plain, unknown=told, failed=True)
+    moments = [told.get(_external(services, register, grant) or "") for grant in grants]
+    used = [at for at in moments if at is not None]
+    new = any(at is None and not _long_held(register, g, since) for at, g in zip(moments, grants, strict=True))
+    last = max(used, default=None)
+    return replace(plain, used=len(used), last=last, unknown=_TOO_NEW if new else None)
+
+
+def _external(services: Services, register: Register, grant: Grant) -> str | None:
+    binding = register.bindings(grant.person).get(grant.resource.system)
+    return services.ledger.people.account(binding.account).external_id if binding else None
+
+
+def _long_held(register: Register, grant: Grant, since: datetime) -> bool:
+    """Whether the ledger knows that somebody has had it all that time."""
+    given = register.last_attempt(grant.person, grant.resource)
+    return given is not None and given.at <= since
+
+
+def _narrowed(policy: Policy, unused: Iterable[Use]) -> tuple[dict[str, str], tuple[Suggestion, ...]]:
+    """The files with each of these lines lowered, or else removed, as far as what is left is a policy.
+
+    From the last line up, so that lines above keep their numbers.
+    """
+    files, found = dict(policy.files), []
+    for use in sorted(unused, key=lambda use: (use.source.file, -use.source.line)):
+        for level, text in edits(files[use.source.file], use.source.line, use.level, _BELOW):
+            changed = {**files, use.source.file: text}
+            if _sound(changed, policy):
+                files = changed
+                found.append(Suggestion(use, level))
+                break
+        else:
+            found.append(Suggestion(use, stuck=True))
+    return files, tuple(reversed(found))
+
+
+def _sound(files: Mapping[str, str], policy: Policy) -> bool:
+    try:
+        Policy.from_files(files, policy.systems)
+    except BadInput:
+        return False
+    return True
+
+
+def _diff(before: Mapping[str, str], after: Mapping[str, str], folder: str) -> str:
+    return "".join(
+        line
+        for name in sorted(after)
+        if after[name] != before[name]
+        for line in difflib.unified_diff(
+            before[name].splitlines(keepends=True),
+            after[name].splitlines(keepends=True),
+            f"a/{folder}/{name}",
+            f"b/{folder}/{name}",
+        )
+    )
