@@ -11,11 +11,14 @@ from pathlib import Path
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from onboard.adopt.owning import adopt
 from onboard.cli.main import app
 from onboard.errors import Refused
 from onboard.ledger import records
+from onboard.ledger.answers import Answers
 from onboard.ledger.delegations import teams_loaded
 from onboard.lifecycle import (
+    answers,
     approvals,
     delegates,
     discovery,
@@ -23,6 +26,7 @@ from onboard.lifecycle import (
     facts,
     gates,
     nightly,
+    notices,
     offboarding,
     proving,
     tasks,
@@ -31,9 +35,10 @@ from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.ramp_up import ramp_up
 from onboard.lifecycle.reconciling import reconcile
 from onboard.lifecycle.role_change import change_role
-from onboard.model import OPERATOR, SCHEDULER, Phase
+from onboard.model import OPERATOR, SCHEDULER, Phase, Proof
 from onboard.policy.catalogue import Policy
 from onboard.review.access import review
+from onboard.sections import Notices
 from tests.cli.house import write_manifest
 from tests.crash.laboratory import Scene, Story
 from tests.world import IDS, World
@@ -61,6 +66,16 @@ def proposed(world: World) -> dict[str, str]:
     world.standing("marta", Phase.FULL_OPERATION)
     (part,) = world.reconcile("marta").open
     return {"digest": part.digest, "token": world.login("ada").get_secret_value()}
+
+
+def asked(world: World) -> dict[str, str]:
+    """Marta's plan waits for Ada, whose Slack account is shown to be hers."""
+    world.standing("marta")
+    (part,) = world.reconcile("marta").open
+    bind_everybody(world.services, OPERATOR)
+    account = world.register.bindings(ADA)["slack"].account
+    world.note(records.account_proven(ADA, account, "slack", Proof.WORK_EMAIL))
+    return {"digest": part.digest, "user": str(world.sandbox.person("ada").slack["id"])}
 
 
 def approved_by_one(world: World) -> dict[str, str]:
@@ -112,6 +127,13 @@ def owned(world: World) -> None:
 def invited(world: World) -> None:
     world.standing("marta", Phase.FULL_OPERATION)
     world.granted(world.reconcile("marta"))
+
+
+def at_work_before(world: World) -> None:
+    """Somebody gave Marta what policy gives her, before onboard did."""
+    world.standing("marta", Phase.FULL_OPERATION)
+    world.repository("payments-api").add_to_collaborators(world.login_of("marta"), "push")
+    bind_everybody(world.services, OPERATOR)
 
 
 def in_two_engagements(world: World) -> None:
@@ -251,6 +273,19 @@ def approve_and_apply(scene: Scene) -> int:
     return approvals.apply_digest(scene.services, scene.left["digest"], OPERATOR).exit_code
 
 
+def answer(scene: Scene) -> int:
+    """Ada is asked in Slack, presses her button once, and it is carried out."""
+    settings = scene.services.settings.model_copy(update={"notices": Notices(slack="slack")})
+    services = replace(scene.services, settings=settings)
+    notices.tell(services)
+    said = answers.Said(
+        "1" * 40, "slack", scene.left["user"], scene.left["digest"], "approve", (), services.clock(), "reply"
+    )
+    answers.accept(services.ledger, said)
+    answers.work_off(services, lambda _where, _text: None)
+    return 5 if notices.tell(services).failed or Answers(services.ledger).open() else 0
+
+
 def apply(scene: Scene) -> int:
     return approvals.apply_digest(scene.services, scene.left["digest"], OPERATOR).exit_code
 
@@ -265,6 +300,10 @@ def advance(scene: Scene) -> int:
 
 def into_full_operation(scene: Scene) -> int:
     return ramp_up(scene.services, MARTA, None, OPERATOR).exit_code
+
+
+def take_on(scene: Scene) -> int:
+    return len(adopt(scene.services, [MARTA], OPERATOR).unknown)
 
 
 def to_quality(scene: Scene) -> int:
@@ -321,9 +360,11 @@ STORIES: dict[str, Story] = {
     "start everyone": Story(signed, start_everyone, 6),
     "record": Story(started, record, 6),
     "approve and apply": Story(approved_by_one, approve_and_apply),
+    "answer in Slack": Story(asked, answer),
     "apply": Story(approved, apply),
     "delegate": Story(logged_in, delegate),
     "grant by rule": Story(owned, by_rule),
+    "adopt": Story(at_work_before, take_on),
     "take back": Story(stepped_back, again),
     "advance": Story(discovered, advance, 6, refuses=True),
     "full operation": Story(ramping_up, into_full_operation, 6),

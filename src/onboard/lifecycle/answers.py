@@ -168,8 +168,10 @@ def _follow(services: Services, answer: Answer, actor: Actor) -> str:
     """Do what follows from their word, and say in words what came of it. Raises Waiting, SystemFailed."""
     if answer.decision == "refuse":
         return f"{_heard(answer)} Nothing of it is granted."
-    waits = lacking(register_of(services), answer.digest)
-    if waits:
+    register = register_of(services)
+    applied = register.proposal(answer.digest).applied  # by a run that was killed before it had read it back, say
+    waits = lacking(register, answer.digest)
+    if waits and not applied:
         return f"{_heard(answer)} It still lacks {' and '.join(waits)}."
     try:
         report = approvals.apply_digest(services, answer.digest, actor)
