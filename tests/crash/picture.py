@@ -14,7 +14,7 @@ from onboard.engine.plan import Authority
 from onboard.errors import BadInput
 from onboard.ledger import Ledger, Proposal, Register
 from onboard.ledger.proofs import verify
-from onboard.ledger.records import FOUND_GONE, LEFT_OVER
+from onboard.ledger.records import ADOPTED, FOUND_GONE, LEFT_OVER
 from onboard.sandbox.client import SandboxClient
 from tests.world import IDS
 
@@ -49,7 +49,7 @@ def faults(ledger: Ledger, register: Register) -> Iterator[str]:
         yield f"the chain is broken: {problem}"
     yield from (f"unresolved: {intent.change}" for intent in register.unresolved())
     entries = ledger.journal.entries(kinds={"intended", "verified"})
-    last = {e.subject: e.kind for e in entries if e.body.get("digest") not in (LEFT_OVER, FOUND_GONE)}
+    last = {e.subject: e.kind for e in entries if e.body.get("digest") not in (LEFT_OVER, FOUND_GONE, ADOPTED)}
     unread = [who for who, kind in last.items() if kind == "intended"]
     yield from (f"never read back since its last change: {NAMES.get(who or '', '?')}" for who in unread)
 
