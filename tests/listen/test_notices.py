@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from onboard.ledger.delegations import delegated
 from onboard.ledger.notices import Notices
 from onboard.lifecycle import notices
 from onboard.lifecycle.notices import tell
@@ -43,6 +46,18 @@ def test_whoever_has_to_approve_is_told_what_it_is_about_with_buttons(desk: Desk
     assert desk.world.sandbox.messages("piet") == []
     (entry,) = desk.recorded("notified")
     assert (entry.subject, entry.body["digest"]) == (IDS["ada"], digest)
+
+
+def test_a_delegate_is_told_as_well(world: World) -> None:
+    world.enter("octo-admin")
+    desk = Desk(world)
+    desk.proves("ada", "octo-admin")
+    until = desk.world.today + timedelta(days=7)
+    desk.world.note(delegated(IDS["ada"], IDS["octo-admin"], until))
+    desk.plan()
+
+    assert tell(desk.world.services).sent == 2
+    assert "needs your word" in read(desk, "octo-admin")[0]
 
 
 def test_told_once_nobody_is_told_again(desk: Desk) -> None:

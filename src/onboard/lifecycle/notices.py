@@ -121,7 +121,12 @@ class _Round:
                 self._first(notices, person, digest)
 
     def _candidates(self, proposal: Proposal) -> Iterator[str]:
-        """Who may have a word on a plan: whom it names, and who answers for its engagements."""
+        """Who may have a word on a plan: whom it names, who answers for its engagements, and their delegates."""
+        for person in {*self._answering(proposal)}:
+            yield person
+            yield from (delegation.to for delegation in self.register.delegations(person))
+
+    def _answering(self, proposal: Proposal) -> Iterator[str]:
         for need in proposal.terms["needs"]:
             yield from need["people"]
         for change in proposal.changes:
