@@ -29,8 +29,6 @@ from onboard.model import Account, Kind, Observation, Reading, Resource
 
 #: What a login may look like, Enterprise Managed Users' underscore and machine accounts' brackets included.
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?")
-#: Types whose lists must be whole for a reading to be complete.
-_LISTED = ("team", "repo")
 #: Types whose resources come and go: one that isn't met in a list that was read is verified absent.
 _PASSING = ("deploy-key", "codeowners", "base-permission", *ROUTES)
 

@@ -18,8 +18,6 @@ from onboard.policy.deeds import About, Action, ActorIs, PersonIs, Question
 from onboard.wiring import Services
 
 _About = TypeVar("_About", bound=About)
-#: A word on a plan: what nobody gives for themselves or their vendor, even where no rule forbids it.
-WORDS = frozenset({Action.APPROVE, Action.REFUSE, Action.ACCEPT_HAZARD})
 UNTOUCHED = "Nothing was changed."
 _DOING = {
     Action.CUTOFF: "cut somebody off",

@@ -6,7 +6,7 @@ allowed place. Where rules may want it otherwise each way is tried. Only what is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 
 from onboard.model import Classification, EngagementModel, Entitlement, Proof
@@ -15,7 +15,7 @@ from onboard.policy.checks import Draft, covers
 from onboard.policy.judging import Judge, What, Who
 from onboard.policy.question import Place, Principal, Terms, duties_of, thing_of
 from onboard.policy.strict import Notes
-from onboard.policy.terms import ResourceSpec, Role
+from onboard.policy.terms import ResourceSpec, Role, fits
 
 #: An engagement that never ends.
 _FAR = 2**40
@@ -65,7 +65,7 @@ def _people(judge: Judge, draft: Draft, role: Role, line: Entitlement) -> Iterat
     """The most favourable first."""
     principal = _holder(draft, role, line)
     facts = (frozenset(draft.facts), frozenset(line.needs))
-    models: Iterable[EngagementModel] = [model for model in EngagementModel if not line.models or model in line.models]
+    models = [model for model in EngagementModel if fits(line, model)]
     on_call = (True,) if line.on_call else (True, False)
     for model, known, rank, awake in product(models, facts, range(len(Classification)), on_call):
         place = Place(

@@ -69,12 +69,7 @@ def other_roles(policy: Policy, register: Supposed, resource: Resource) -> Itera
 
 
 def _openings_of_work(policy: Policy, register: Supposed, work: Assignment, today: date) -> Iterator[Move]:
-    name, role = work.engagement, policy.roles.get(work.role)
-    start = register.begun.get(name)
-    late = role is not None and role.max_days is not None and start is not None
-    over = (
-        late and role is not None and today > start.at.date() + timedelta(days=role.max_days or 0) if start else False
-    )
+    name, over = work.engagement, _days_are_over(policy, register, work, today)
     if work.ended or work.phase is None or over:
         again = "start again" if work.ended or over else "start"
         yield Move(f"they {again} in {name}", ("begun", name), partial(_begun, name, today), 0)
