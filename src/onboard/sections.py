@@ -62,6 +62,12 @@ class Notices(Section):
         return self
 
 
+class Reviews(Section):
+    """Access reviews: after how many days without a push the right to push is dormant; 0 for never."""
+
+    dormant_days: int = Field(default=0, ge=0, le=365)
+
+
 class Listen(Section):
     """Where answers come in (onboard listen), and the secrets that their senders sign with.
 

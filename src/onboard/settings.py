@@ -30,7 +30,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from onboard.errors import BadInput, Problem
 from onboard.model import SLUG, Kind
-from onboard.sections import VAULT_REFERENCE, Listen, Notices, Secret, Section, Text, contents
+from onboard.sections import VAULT_REFERENCE, Listen, Notices, Reviews, Secret, Section, Text, contents
 
 FILE = "onboard.toml"
 PREFIX = "ONBOARD_"
@@ -310,6 +310,7 @@ class Settings(BaseSettings):
     policies: DirectoryPath | None = None
     limits: Limits = Limits()
     tasks: Tasks = Tasks()
+    review: Reviews = Reviews()
     approvals: Approvals = Approvals()
     retention: Retention = Retention()
     ledger: LedgerSettings = LedgerSettings()

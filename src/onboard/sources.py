@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
 
 from onboard.errors import BadInput, Problem
-from onboard.sections import VAULT_REFERENCE, Listen, Notices, Secret
+from onboard.sections import VAULT_REFERENCE, Listen, Notices, Reviews, Secret
 from onboard.settings import (
     BY_KIND,
     FILE,
@@ -46,6 +46,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "mail": MailSettings,
     "notices": Notices,
     "retention": Retention,
+    "review": Reviews,
     "tasks": Tasks,
 }
 #: Those that hold secrets.

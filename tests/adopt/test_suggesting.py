@@ -12,6 +12,8 @@ from onboard.adopt.suggesting import Suggestions, suggest
 from onboard.errors import SystemFailed
 from onboard.model import Phase
 from onboard.policy.catalogue import Policy
+from onboard.review.dormant import dormant
+from onboard.sections import Reviews
 from tests.world import World, demo_world
 
 __all__ = ["demo_world"]
@@ -64,7 +66,13 @@ def test_only_what_is_known_to_be_unused_all_that_time_is_suggested_away(world: 
     assert (found.exit_code, all(use.unknown for use in found.uses if use.level != "push")) == (0, True)
     Policy.from_files(found.files, world.services.policy.systems)
 
+    assert dormant(world.services, world.register) == ((), ())  # as shipped, nobody is asked
+    often = world.with_settings(review=Reviews(dormant_days=30)).services
+    (finding,) = dormant(often, world.register)[0]
+    assert (finding.kind, str(finding.resource)) == ("dormant", "github:repo:acme/payments-api")
+
     world.sandbox.fault("github", "forbidden", path="activity")
+    assert [what for what, _ in dormant(often, world.register)[1]] == ["github:repo:acme/payments-api"]
     unread = suggested(world)
     assert (unread.suggestions, unread.diff, unread.exit_code) == ((), "", 5)
 

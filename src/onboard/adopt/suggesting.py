@@ -12,23 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from onboard.adopt.editing import edits
-from onboard.connectors.usage import UsageReader
-from onboard.engine.parallel import each
-from onboard.errors import BadInput, SystemFailed
+from onboard.adopt.usage import WRITING, Evidence, evidence, last_use, long_held
+from onboard.errors import BadInput
 from onboard.ledger import Register
 from onboard.lifecycle.standing import register_of, rules_of
-from onboard.model import Entitlement, Grant, Kind, Resource, Source
+from onboard.model import Entitlement, Grant, Resource, Source
 from onboard.policy.catalogue import Policy
 from onboard.wiring import Services
 
 _SILENT = "no system tells who uses this"
 _TOO_NEW = "somebody has it for less than that"
 _NOBODY = "nobody holds it"
-#: The levels that let somebody write to a repository, and the highest one that doesn't.
-_WRITING, _BELOW = "push", "triage"
-
-#: Who wrote to a resource and when last, by external id; or why that can't be told.
-Evidence = Mapping[str, datetime] | str
+#: The highest level on a repository that doesn't let somebody write.
+_BELOW = "triage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +78,9 @@ def suggest(services: Services, since: datetime, folder: str) -> Suggestions:
     """What policies could do without, by what was used since then. `folder` is how the diff names the policies'."""
     register = register_of(services)
     held = _holders(services, register)
-    asked = sorted({grant.resource for grants in held.values() for grant in grants if _tells(services, grant)})
-    evidence = dict(zip(asked, each(lambda resource: _evidence(services, resource, since), asked), strict=True))
+    told = evidence(services, (grant for grants in held.values() for grant in grants), since)
     uses = tuple(
-        _use(services, register, role.name, line, held.get(line.source, ()), evidence, since)
+        _use(services, register, role.name, line, held.get(line.source, ()), told, since)
         for role in services.policy.roles.values()
         for line in role.entitlements
     )
@@ -102,54 +97,27 @@ def _holders(services: Services, register: Register) -> dict[Source, list[Grant]
     return found
 
 
-def _tells(services: Services, grant: Grant) -> bool:
-    reader = services.readers.get(grant.resource.system)
-    writes = reader is not None and reader.kind is Kind.GITHUB and grant.resource.type == "repo"
-    return writes and grant.level == _WRITING
-
-
-def _evidence(services: Services, resource: Resource, since: datetime) -> Evidence:
-    reader = services.readers[resource.system]
-    if not isinstance(reader, UsageReader):
-        return "that system isn't reachable"
-    try:
-        return reader.last_writes(resource, since)
-    except SystemFailed as failure:
-        return failure.reason
-
-
 def _use(
     services: Services,
     register: Register,
     role: str,
     line: Entitlement,
     grants: Sequence[Grant],
-    evidence: Mapping[Resource, Evidence],
+    everywhere: Mapping[Resource, Evidence],
     since: datetime,
 ) -> Use:
     """How a line was used by those who hold something by it."""
-    told = evidence.get(line.resource) if line.level == _WRITING else None
+    told = everywhere.get(line.resource) if line.level == WRITING else None
     plain = Use(role, line.resource, line.level, line.source, len(grants), 0, None, _SILENT if grants else _NOBODY)
     if not grants or told is None:
         return plain
     if isinstance(told, str):
         return replace(plain, unknown=told, failed=True)
-    moments = [told.get(_external(services, register, grant) or "") for grant in grants]
+    moments = [last_use(services, register, grant, told) for grant in grants]
     used = [at for at in moments if at is not None]
-    new = any(at is None and not _long_held(register, g, since) for at, g in zip(moments, grants, strict=True))
+    new = any(at is None and not long_held(register, g, since) for at, g in zip(moments, grants, strict=True))
     last = max(used, default=None)
     return replace(plain, used=len(used), last=last, unknown=_TOO_NEW if new else None)
-
-
-def _external(services: Services, register: Register, grant: Grant) -> str | None:
-    binding = register.bindings(grant.person).get(grant.resource.system)
-    return services.ledger.people.account(binding.account).external_id if binding else None
-
-
-def _long_held(register: Register, grant: Grant, since: datetime) -> bool:
-    """Whether the ledger knows that somebody has had it all that time."""
-    given = register.last_attempt(grant.person, grant.resource)
-    return given is not None and given.at <= since
 
 
 def _narrowed(policy: Policy, unused: Iterable[Use]) -> tuple[dict[str, str], tuple[Suggestion, ...]]:

@@ -51,6 +51,11 @@ TEMPLATE = """\
 # expires_days = 14
 # escalate_after_days = 3
 
+# Reviews find the right to push dormant after so many days without a push (0: never). It takes a question for each
+# repository, and Contents: read for the credential that reads GitHub.
+# [review]
+# dormant_days = 0
+
 # What is kept of people ends by itself after so many days (0: when somebody erases it): all of it from the day on which
 # they left, free text from the day on which it was written.
 # [retention]

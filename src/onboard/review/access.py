@@ -15,6 +15,7 @@ from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
 from onboard.policy.guardrails import check
+from onboard.review.dormant import dormant
 from onboard.review.findings import Books, Bound, Finding, find, gravest_first
 from onboard.review.reaching import far_reaching
 from onboard.wiring import Services
@@ -53,7 +54,8 @@ def review(services: Services, actor: Actor) -> Review:
     observed = each(lambda system: services.readers[system].read(scope), sorted(services.readers))
     books = books_of(services, register)
     reaching, unread = far_reaching(services.readers, observed, books.bound, services.policy.resources)
-    findings = gravest_first([*find(observed, books), *reaching])
+    unused, untold = dormant(services, register)
+    findings = gravest_first([*find(observed, books), *reaching, *unused])
     keys = Counter(finding.key for finding in findings)
     before: Counter[str] = Counter(register.last_review)
     entry = records.reviewed(sorted(keys.elements()))
@@ -66,7 +68,7 @@ def review(services: Services, actor: Actor) -> Review:
         new=(keys - before).total(),
         still_open=(keys & before).total(),
         resolved=(before - keys).total(),
-        unknown=(*_unknown(observed), *unread),
+        unknown=(*_unknown(observed), *unread, *untold),
         older=tuple((str(r.resource), r.at) for o in observed for r in o.readings.values() if r.at is not None),
         fallen_back=services.fallen_back,
     )

@@ -28,8 +28,8 @@ class FindingKind(StrEnum):
     left-behind: somebody who left still holds it · drift: an engineer holds what policy doesn't give, or more than it
     gives · forbidden: a role carries it, a guardrail that came later, or of which something else has changed, forbids
     it · stranger: an account bound to nobody holds it · missing: what was granted and is still wanted is gone · lapsed:
-    an invitation that expired unaccepted still stands · far-reaching: a Vault policy that an engineer holds gives more
-    than the catalogue says; the level is the path.
+    an invitation that expired unaccepted still stands · dormant: unused for long, where a system tells · far-reaching:
+    a Vault policy that an engineer holds gives more than the catalogue says; the level is the path.
     """
 
     LEFT_BEHIND = "left-behind"
@@ -39,6 +39,7 @@ class FindingKind(StrEnum):
     MISSING = "missing"
     LAPSED = "lapsed"
     FAR_REACHING = "far-reaching"
+    DORMANT = "dormant"
 
 
 @dataclass(frozen=True, slots=True)
