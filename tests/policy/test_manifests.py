@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from onboard.errors import BadInput
-from onboard.ledger import records
+from onboard.ledger import spelling
 from onboard.model import AccountKind, EngagementModel
 from onboard.policy.manifests import Manifests, load_manifests
 from onboard.rota import Shift
@@ -206,16 +206,16 @@ def test_an_agreement_locations_and_shifts_are_read(tmp_path: Path) -> None:
     assert nordwind.data_processing_agreement == date(2026, 12, 31)
     assert (work.locations, work.staffing[0].location) == (("DE", "PL"), "PL")
     assert work.rota == (Shift(MARTA, date(2026, 6, 1), date(2026, 6, 7)),)
-    assert records.engagement_of(records.engagement_json(work)) == work
-    assert records.vendor_of(records.vendor_json(nordwind)) == nordwind
+    assert spelling.engagement_of(spelling.engagement_json(work)) == work
+    assert spelling.vendor_of(spelling.vendor_json(nordwind)) == nordwind
 
 
 def test_what_an_older_ledger_holds_reads_as_without_them(tmp_path: Path) -> None:
     (work,) = loaded(tmp_path, NORDWIND, PAYMENTS).engagements
-    old = json.loads(json.dumps(records.engagement_json(work)))
+    old = json.loads(json.dumps(spelling.engagement_json(work)))
     del old["locations"], old["rota"], old["staffing"][0]["location"]
 
-    assert records.engagement_of(old) == work
+    assert spelling.engagement_of(old) == work
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from onboard.ledger.entries import Entry
 from onboard.ledger.indexing import extended
-from onboard.ledger.records import ChangeRecord, Result, receipt_of
+from onboard.ledger.records import ChangeRecord, Result
+from onboard.ledger.spelling import receipt_of
 from onboard.levels import FOUNDATIONS, scale_of
 from onboard.model import Actor, Receipt, Resource
 

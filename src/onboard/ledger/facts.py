@@ -10,7 +10,7 @@ from typing import Any
 
 from onboard.ledger.entries import Entry
 from onboard.ledger.indexing import extended
-from onboard.ledger.records import engagement_of, vendor_of
+from onboard.ledger.spelling import engagement_of, vendor_of
 from onboard.model import Actor, Engagement, Fact, Vendor
 
 
