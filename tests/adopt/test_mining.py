@@ -45,6 +45,15 @@ def test_people_who_hold_the_same_are_one_role_and_what_one_holds_besides_is_lef
     assert [(set(role.rights), role.people) for role in roles] == [({"org", "api", "docs"}, ("a", "b", "c"))]
 
 
+def test_a_right_that_two_of_many_share_besides_is_not_worth_a_role() -> None:
+    everybody = {name: {"org", "api", "docs", "chat"} for name in "abcdef"}
+
+    (role,) = mine({**everybody, "a": everybody["a"] | {"more"}, "b": everybody["b"] | {"more"}}, 2)
+
+    assert "more" not in role.rights
+    assert len(role.people) == 6
+
+
 def test_two_kinds_of_work_are_two_roles() -> None:
     writers = {f"w{n}": {"org", "api push", "docs"} for n in range(5)}
     readers = {f"r{n}": {"org", "api pull", "docs"} for n in range(7)}

@@ -275,6 +275,7 @@ def _history_rows(services: Services, found: Explanation) -> list[tuple[str, str
             by = f"{name(approval.actor.id)} ({approval.as_role}, {approval.actor.authenticated_by})"
             rows.append(("approved", f"{by} {moment(approval.at)}, plan {approval.digest[:8]}"))
         verb = f"granted {intent.change.after}" if intent.change.after else f"revoked {intent.change.before}"
+        verb = f"adopted {intent.change.after}" if intent.change.after == intent.change.before else verb
         answer = intent.outcome.receipt.status if intent.outcome and intent.outcome.receipt else intent.result
         entries = (
             f"ledger entries {intent.seq}–{intent.outcome.entry}" if intent.outcome else f"ledger entry {intent.seq}"
