@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from onboard import vouching, wiring
 from onboard.connectors.base import Reader, Scope, Writer
 from onboard.connectors.letters import Letter
+from onboard.connectors.usage import UsageReader
 from onboard.connectors.vault import vault_login, whoami
 from onboard.errors import OnboardError, SystemFailed
 from onboard.model import Account, AccountKind, Receipt, Resource
@@ -179,7 +180,10 @@ def rich_github() -> dict[str, Any]:
         tokens=[{"owner": "marta", "name": "laptop"}, {"owner": "marta", "name": "ci", "requested": True}],
         saml=[{"owner": "marta"}],
         members=["ada", "marta"],
-        repos=[{"name": name, "collaborators": {"marta": "admin"}} for name in ("docs", "payments-api")],
+        repos=[
+            {"name": name, "collaborators": {"marta": "admin"}, "pushes": {"marta": 2}}
+            for name in ("docs", "payments-api")
+        ],
         teams=[
             {"slug": "outsourced-readers", "name": "Readers", "members": ["ada"], "repos": {"docs": "triage"}},
             {"slug": "payments-engineers", "name": "Engineers", "parent": "outsourced-readers", "members": ["marta"]},
@@ -193,6 +197,8 @@ def talk_to_github(sandbox: SandboxClient, folder: Path) -> None:
     _as_person(sandbox, "marta", "POST", "/repos/acme/docs/keys", {"title": "laptop", "key": "ssh-ed25519 AAAA"})
     _as_person(sandbox, "octo-admin", "PUT", "/orgs/acme/blocks/mallory", None)
     talk.read(marta)
+    assert isinstance(talk.reader, UsageReader)
+    assert talk.reader.last_writes(Resource.parse("github:repo:acme/docs"), talk.clock() - timedelta(days=7))
     talk.whole_life(marta, GITHUB, accept=["marta"])
     talk.grant(marta, GITHUB)
     talk.grant(marta, [("github:repo:acme/docs", "triage"), ("github:team:acme/outsourced-readers", "maintainer")])

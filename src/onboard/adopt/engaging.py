@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 from onboard.adopt.proposing import Proposed
 from onboard.adopt.survey import Survey
+from onboard.adopt.writing import scalar
 from onboard.errors import BadInput
 from onboard.ledger import Register
 from onboard.model import AccountKind, Engagement, EngagementModel
@@ -81,35 +82,21 @@ def _manifest(
     contract = register.vendors.get(vendor)
     starts = max(today, contract.contract_starts) if contract else today
     ends = min(starts + RUNS, contract.contract_ends) if contract else starts + RUNS
-    head = [
+    lines = [
         f"# Proposed: the people of {domain}, found at work on {today}. Correct what nobody could tell: model,",
         "# dates (90 days, so that the real end gets named), and who answers for it.",
     ]
     if contract is None:
-        head += ["vendor:", f"  id: {vendor}", f"  name: {vendor.title()}"]
-        head += [f"  contract: {{starts: {starts}, ends: {ends}}}", ""]
-    kinds = _kinds(roles, survey)
-    return "\n".join(
-        [
-            *head,
-            "engagement:",
-            f"  id: {name}",
-            f"  name: {vendor.title()}, as found",
-            f"  vendor: {vendor}",
-            f"  model: {_model(roles, survey)}",
-            "  classification: confidential",
-            f"  starts: {starts}",
-            f"  ends: {ends}",
-            f"  sponsor: {leads.sponsor}",
-            f"  product_owner: {leads.product_owner}",
-            f"  company_lead: {leads.company_lead}",
-            f"  vendor_lead: {leads.vendor_lead}",
-            *(["  account_kinds:", *(f"    {system}: {kind}" for system, kind in kinds)] if kinds else []),
-            "  people:",
-            *(f"    - {{person: {person}, role: {role}}}" for person, role in sorted(roles.items())),
-            "",
-        ]
-    )
+        lines += ["vendor:", f"  id: {vendor}", f"  name: {scalar(vendor.title())}"]
+        lines += [f"  contract: {{starts: {starts}, ends: {ends}}}", ""]
+    lines += ["engagement:", f"  id: {name}", f"  name: {scalar(f'{vendor.title()} as found')}", f"  vendor: {vendor}"]
+    lines += [f"  model: {_model(roles, survey)}", "  classification: confidential"]
+    lines += [f"  starts: {starts}", f"  ends: {ends}"]
+    lines += [f"  {lead}: {person}" for lead, person in asdict(leads).items()]
+    if kinds := _kinds(roles, survey):
+        lines += ["  account_kinds:", *(f"    {system}: {kind}" for system, kind in kinds)]
+    lines += ["  people:", *(f"    - {{person: {person}, role: {role}}}" for person, role in sorted(roles.items())), ""]
+    return "\n".join(lines)
 
 
 def _model(people: Iterable[str], survey: Survey) -> EngagementModel:
