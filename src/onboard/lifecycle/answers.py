@@ -15,7 +15,7 @@ from onboard.errors import BadInput, NotAuthorised, Refused, SystemFailed, Syste
 from onboard.ledger import Ledger, Register, owner_here
 from onboard.ledger.answers import Answer, Answers, Decision, turned_away
 from onboard.lifecycle import approvals
-from onboard.lifecycle.approvals import JIRA_WEBHOOK, SLACK_INTERACTION, VAULT_LOGIN
+from onboard.lifecycle.authentication import JIRA_WEBHOOK, SLACK_INTERACTION, unvouched
 from onboard.lifecycle.reconciling import Report, lacking
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor, Kind, Proof
@@ -142,11 +142,8 @@ def _require_own_address(register: Register, person: str) -> None:
 
     Else whoever may type commands could have an approver's codes sent to themselves.
     """
-    change = register.handle_change(person, ADDRESS)
-    if change is None:
-        return
-    by = change.actor
-    if by.authenticated_by != VAULT_LOGIN or register.assignments(by.id):
+    change = unvouched(register, person, ADDRESS)
+    if change is not None:
         raise NotAuthorised(
             f"Your work e-mail was changed on {change.at:%Y-%m-%d} by somebody without a login, so a code sent there"
             " shows nothing. Have a colleague of the company confirm it, logged in to Vault: onboard person set"

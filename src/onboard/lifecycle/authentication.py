@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from onboard.errors import NotAuthorised
 from onboard.ledger import Register
+from onboard.ledger.facts import FactRecord
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import register_of
 from onboard.model import OPERATOR, Actor
@@ -56,16 +57,22 @@ def _require_own_handle(register: Register, person: str, system: str) -> None:
 
     Else whoever may type commands could give an approver's name to their own login.
     """
-    change = register.handle_change(person, system)
-    if change is None:
-        return
-    by = change.actor
-    if by.authenticated_by != VAULT_LOGIN or register.assignments(by.id):
+    change = unvouched(register, person, system)
+    if change is not None:
         raise NotAuthorised(
             f"Your {system} handle was changed on {change.at:%Y-%m-%d} by somebody without a login, so it doesn't show"
             f" who you are. Have a colleague of the company confirm it, logged in to Vault:"
             f" onboard person set {person[:10]} --{system} USERNAME. Nothing was changed."
         )
+
+
+def unvouched(register: Register, person: str, handle: str) -> FactRecord | None:
+    """The last change of a person's handle or address, where no login showed that one of the company made it."""
+    change = register.handle_change(person, handle)
+    if change is None:
+        return None
+    by = change.actor
+    return change if by.authenticated_by != VAULT_LOGIN or register.assignments(by.id) else None
 
 
 def _bound_now(services: Services, system: str, entity: str) -> str | None:

@@ -12,9 +12,10 @@ from typing import TypeVar
 from onboard.errors import NotAuthorised
 from onboard.ledger import Register
 from onboard.lifecycle.authentication import AUTHENTICATED
+from onboard.lifecycle.company import outsourced, person_is
 from onboard.model import OPERATOR, Actor
 from onboard.policy.authority import Answer, Authority, Rule
-from onboard.policy.deeds import About, Action, ActorIs, PersonIs, Question
+from onboard.policy.deeds import About, Action, ActorIs, Question
 from onboard.wiring import Services
 
 _About = TypeVar("_About", bound=About)
@@ -79,25 +80,15 @@ def actor_is(register: Register, actor: Actor) -> ActorIs:
     if actor.authenticated_by not in AUTHENTICATED:
         kind = "operator" if actor.authenticated_by == OPERATOR.authenticated_by else "scheduler"
         return ActorIs(actor.id, kind, actor.authenticated_by)
-    vendors = register.vendors_of(actor.id)
     return ActorIs(
         actor.id,
         "person",
         actor.authenticated_by,
-        bool(vendors or register.assignments(actor.id)),
-        vendors,
+        outsourced(register, actor.id),
+        register.vendors_of(actor.id),
         register.left(actor.id) is not None,
         frozenset(team for team, people in register.teams.items() if actor.id in people),
     )
-
-
-def person_is(register: Register, person: str) -> PersonIs:
-    """Somebody as rules see them; empty for whoever isn't entered yet."""
-    if not person:
-        return PersonIs("")
-    vendors = register.vendors_of(person)
-    outsourced = bool(vendors or register.assignments(person))
-    return PersonIs(person, outsourced, vendors, register.left(person) is not None)
 
 
 def about(register: Register, actor: Actor, person: str, context: _About) -> _About:

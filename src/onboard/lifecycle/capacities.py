@@ -10,7 +10,8 @@ from typing import Any
 from onboard.errors import NotAuthorised
 from onboard.ledger import Proposal, Register
 from onboard.lifecycle.authentication import AUTHENTICATED
-from onboard.lifecycle.authority import UNTOUCHED, about, actor_is, person_is, why_not
+from onboard.lifecycle.authority import UNTOUCHED, about, actor_is, why_not
+from onboard.lifecycle.company import person_is
 from onboard.lifecycle.needs import BY_RULE, high_risk
 from onboard.model import Actor, Classification, Resource
 from onboard.policy.authority import Answer

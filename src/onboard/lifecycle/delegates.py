@@ -8,7 +8,7 @@ from onboard.errors import BadInput, Refused
 from onboard.ledger import Register
 from onboard.ledger.delegations import Delegation, delegated, delegation_ended
 from onboard.lifecycle.authority import about, permitted
-from onboard.lifecycle.needs import of_the_company
+from onboard.lifecycle.company import of_the_company, outsourced
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
 from onboard.policy.deeds import Action, Handover
@@ -58,7 +58,7 @@ def standing(services: Services, register: Register) -> tuple[Delegation, ...]:
 
 
 def _require(services: Services, register: Register, person: str, to: str, days: int, actor: Actor) -> None:
-    outsourced = bool(register.vendors_of(to) or register.assignments(to))
-    handover = Handover(delegate_outsourced=outsourced, delegate_left=register.left(to) is not None, days=days)
+    left = register.left(to) is not None
+    handover = Handover(delegate_outsourced=outsourced(register, to), delegate_left=left, days=days)
     context = about(register, actor, person, handover)
     permitted(services.policy.authority, register, Action.DELEGATE, actor, person, context)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from onboard.engine.plan import Change, Hazard, Need
 from onboard.ledger import Register
+from onboard.lifecycle.company import of_the_company, person_is
 from onboard.model import PERSON_ID, Classification, Engagement, Resource, Warrant
 from onboard.policy.authority import Rule
-from onboard.policy.deeds import Action, GrantIs, PersonIs, Question, ResourceIs
+from onboard.policy.deeds import Action, GrantIs, Question, ResourceIs
 from onboard.policy.terms import ResourceSpec
 from onboard.wiring import Services
 
@@ -58,12 +59,6 @@ def _team(register: Register, team: str, person: str, besides: Iterable[str]) ->
     """Who gives a team's word on a person: those of the company who are still here, but for these."""
     people = set(register.teams.get(team, ())) - {person, *besides}
     return tuple(sorted(one for one in people if of_the_company(register, one)))
-
-
-def of_the_company(register: Register, person: str) -> bool:
-    """Whether somebody is one of the company's own people, and still here."""
-    outsourced = register.vendors_of(person) or register.assignments(person)
-    return person in register.people and not outsourced and register.left(person) is None
 
 
 def second_hazards(services: Services, register: Register, person: str, changes: Sequence[Change]) -> Iterable[Hazard]:
@@ -130,8 +125,6 @@ def _owners(register: Register, rule: Rule, person: str) -> tuple[str, ...]:
 
 def _question(services: Services, register: Register, person: str, change: Change, warrant: Warrant) -> Question:
     engagement = register.engagements[warrant.engagement]
-    vendors, left = register.vendors_of(person), register.left(person) is not None
-    who = PersonIs(person, bool(vendors or register.assignments(person)), vendors, left)
     grant = GrantIs(
         change.after or "",
         warrant.role,
@@ -141,7 +134,7 @@ def _question(services: Services, register: Register, person: str, change: Chang
         engagement.id,
         engagement.classification.rank,
     )
-    return Question(Action.PRE_APPROVE, who, resource_is(services, change.resource), grant)
+    return Question(Action.PRE_APPROVE, person_is(register, person), resource_is(services, change.resource), grant)
 
 
 def resource_is(services: Services, resource: Resource) -> ResourceIs:

@@ -14,6 +14,7 @@ from onboard.engine.settle import READ_BACK
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.ledger import Register, records
 from onboard.ledger.records import ChangeRecord, Result
+from onboard.lifecycle.company import outsourced
 from onboard.lifecycle.standing import note, protected_by, register_of
 from onboard.model import Account, AccountState, Actor, Holding, Kind, Observation, Receipt
 from onboard.wiring import Services
@@ -245,7 +246,7 @@ def _take(
     todo = [
         (left, holding)
         for left in lefts
-        if _outsourced(register, left.person) and not protected_by(services, left.account)
+        if outsourced(register, left.person) and not protected_by(services, left.account)
         for holding in left.roots
         if holding.via == "direct" and _unplanned(sight, holding)
     ]
@@ -253,10 +254,6 @@ def _take(
         return ()
     writers = services.writers()
     return tuple(each(lambda one: _end(services, writers, *one, actor), todo))
-
-
-def _outsourced(register: Register, person: str) -> bool:
-    return bool(register.assignments(person) or register.vendors_of(person))
 
 
 def _unplanned(sight: Sight, holding: Holding) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from onboard.connectors.base import Unverifiable
 from onboard.errors import NotAuthorised, Refused
 from onboard.ledger import Record, Register, Task, records, task_id
+from onboard.lifecycle.company import outsourced
 from onboard.lifecycle.evidence import fingerprint
 from onboard.lifecycle.remains import FEW, Left, Remains, read_again
 from onboard.lifecycle.standing import note, register_of, subject_of
@@ -119,7 +120,7 @@ def _require_other(register: Register, task: Task, actor: Actor) -> None:
         raise NotAuthorised(
             f"Nobody closes a task about their own vendor: {task.id} is about a colleague. Nothing was changed."
         )
-    if register.vendors_of(actor.id) or register.assignments(actor.id):
+    if outsourced(register, actor.id):
         raise NotAuthorised("Only the company's own people close tasks: you work, or worked, for a vendor.")
     if register.left(actor.id) is not None:
         raise NotAuthorised("You are recorded as having left, so you close no tasks. Nothing was changed.")
