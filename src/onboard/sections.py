@@ -68,6 +68,27 @@ class Reviews(Section):
     dormant_days: int = Field(default=0, ge=0, le=365)
 
 
+def split(value: object) -> object:
+    """A list that a variable gives as one text with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def told(value: str) -> str:
+    """Raises ValueError unless it is a file, a channel or an issue to tell something."""
+    if not re.fullmatch(r"[a-z0-9-]+:\S.*", value):
+        raise ValueError("expected file:PATH, SYSTEM:CHANNEL or SYSTEM:ISSUE, like slack:security or jira:SEC-1")
+    return value
+
+
+class Alarms(Section):
+    """Who is told out loud that the glass was broken or a decoy touched; and the file of Vault's audit device, where
+    touches on a decoy's paths stand.
+    """
+
+    tell: Annotated[tuple[Annotated[str, AfterValidator(told)], ...], BeforeValidator(split)] = ()
+    vault_audit: Path | None = None
+
+
 class Listen(Section):
     """Where answers come in (onboard listen), and the secrets that their senders sign with.
 

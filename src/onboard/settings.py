@@ -30,7 +30,19 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from onboard.errors import BadInput, Problem
 from onboard.model import SLUG, Kind
-from onboard.sections import VAULT_REFERENCE, Listen, Notices, Reviews, Secret, Section, Text, contents
+from onboard.sections import (
+    VAULT_REFERENCE,
+    Alarms,
+    Listen,
+    Notices,
+    Reviews,
+    Secret,
+    Section,
+    Text,
+    contents,
+    split,
+    told,
+)
 
 FILE = "onboard.toml"
 PREFIX = "ONBOARD_"
@@ -44,10 +56,6 @@ def _address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("expected an address that begins with https:// (or http://)")
     return value.rstrip("/")
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def anchored(url: str, folder: Path) -> str:
@@ -74,16 +82,10 @@ def _keyring(value: str) -> str:
     return value
 
 
-def _witness(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]+:\S.*", value):
-        raise ValueError("expected file:PATH, SYSTEM:CHANNEL or SYSTEM:ISSUE, like slack:security or jira:SEC-1")
-    return value
-
-
 Address = Annotated[str, AfterValidator(_address)]
 #: slack-sdk joins paths to its addresses, which must end in a slash.
 SlashedAddress = Annotated[str, AfterValidator(lambda value: _address(value) + "/")]
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split)]
 SystemName = Annotated[str, Field(pattern=f"^{SLUG.pattern}$")]
 
 
@@ -295,7 +297,7 @@ class Checkpoints(Section):
 
     signer: Annotated[str, AfterValidator(_signer)] = "local"
     local_key: Path | None = None
-    witnesses: Annotated[tuple[Annotated[str, AfterValidator(_witness)], ...], BeforeValidator(_split)] = ()
+    witnesses: Annotated[tuple[Annotated[str, AfterValidator(told)], ...], BeforeValidator(split)] = ()
 
 
 class Settings(BaseSettings):
@@ -317,6 +319,7 @@ class Settings(BaseSettings):
     checkpoints: Checkpoints = Checkpoints()
     mail: MailSettings | None = None
     notices: Notices = Notices()
+    alarms: Alarms = Alarms()
     listen: Listen = Listen()
 
     @classmethod

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
 
 from onboard.errors import BadInput, Problem
-from onboard.sections import VAULT_REFERENCE, Listen, Notices, Reviews, Secret
+from onboard.sections import VAULT_REFERENCE, Alarms, Listen, Notices, Reviews, Secret
 from onboard.settings import (
     BY_KIND,
     FILE,
@@ -38,6 +38,7 @@ OTHER_VARIABLES = frozenset({"ONBOARD_CONFIG", "ONBOARD_DEBUG", "ONBOARD_API_SPE
 FIELDS = [item for kind in BY_KIND.values() for item in kind.model_fields.items()]
 #: The tables that are no systems.
 SECTIONS: Mapping[str, type[BaseModel]] = {
+    "alarms": Alarms,
     "approvals": Approvals,
     "checkpoints": Checkpoints,
     "ledger": LedgerSettings,
@@ -148,9 +149,9 @@ def _settled(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             settled[key] = _settled(value, folder)
         elif key in FILES and FILES[key] not in table:
             settled[FILES[key]] = folder / str(value)
-        elif key in ("policies", "local_key", "keyring_file"):
+        elif key in ("policies", "local_key", "keyring_file", "vault_audit"):
             settled[key] = folder / str(value)
-        elif key == "witnesses":
+        elif key in ("witnesses", "tell"):
             settled[key] = _witnesses(value, folder)
         else:
             settled[key] = anchored(str(value), folder) if key == "ledger_url" else value

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from onboard.engine.budget import Budget
 
 FILE = "file:"
+CHECKPOINT = "onboard ledger checkpoint"
 #: From when on a checkpoint is old: the review that takes one runs every night.
 OLD = timedelta(days=2)
 
@@ -35,7 +36,7 @@ def notary(settings: Settings, clock: Clock, budgets: Mapping[str, Budget] | Non
     """
     writing = Purse(settings, clock, "writing", budgets)
     signer = _signer(settings, writing, Purse(settings, clock, "reading", budgets))
-    return Notary(signer, tuple(_witness(name, settings, writing) for name in settings.checkpoints.witnesses))
+    return Notary(signer, tuple(witness(name, settings, writing) for name in settings.checkpoints.witnesses))
 
 
 def witness_files(settings: Settings) -> list[Path]:
@@ -84,7 +85,8 @@ def _signer(settings: Settings, writing: Purse, reading: Purse) -> Signer:
     return TransitSigner(client(reading, retry=True), client(writing, retry=False), mount, key)
 
 
-def _witness(name: str, settings: Settings, purse: Purse) -> Witness:
+def witness(name: str, settings: Settings, purse: Purse, heading: str = CHECKPOINT) -> Witness:
+    """Who is told lines under this heading: a file, a channel, an issue. Raises BadInput for anything else."""
     if name.startswith(FILE):
         return FileWitness(Path(name.removeprefix(FILE)))
     system, _, place = name.partition(":")
@@ -95,7 +97,7 @@ def _witness(name: str, settings: Settings, purse: Purse) -> Witness:
 
             pace = purse.pace(system)
             bot = purse.open(slack.bot_token)
-            return SlackWitness(Slack(system, slack.base_url, bot, purse.clock, retry=False, pace=pace), place)
+            return SlackWitness(Slack(system, slack.base_url, bot, purse.clock, retry=False, pace=pace), place, heading)
         case JiraSettings() as jira:
             from onboard.connectors.jira_client import JiraClient
             from onboard.connectors.witnesses import JiraWitness

@@ -64,7 +64,7 @@ def test_on_an_open_scale_an_extra_is_beside_the_levels_of_the_role() -> None:
     ],
 )
 def test_an_extra_gives_nothing_to_whom_the_role_could_give_nothing(changed: dict[str, Any]) -> None:
-    plain = {"phase": Phase.DISCOVERY, "beside": (extra(DEV, "member"),)}
+    plain: dict[str, Any] = {"phase": Phase.DISCOVERY, "beside": (extra(DEV, "member"),)}
 
     assert [str(grant.resource) for grant in beside(register(**plain))] == [DEV]
     assert beside(register(**{**plain, **changed})) == []

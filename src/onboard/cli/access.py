@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,8 +33,16 @@ Correct = Annotated[
 ]
 
 
+VaultAudit = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", dir_okay=False, help="What Vault's audit device wrote; alarms.vault_audit unless given."
+    ),
+]
+
+
 @app.command("review")
-def review(correct: Correct = False, as_json: Json = False) -> None:
+def review(correct: Correct = False, vault_audit: VaultAudit = None, as_json: Json = False) -> None:
     """Compare what everybody holds with what they should. Exit 4 with findings; changes nothing without --correct."""
     from onboard.cli import view
     from onboard.lifecycle import nightly
@@ -43,7 +52,7 @@ def review(correct: Correct = False, as_json: Json = False) -> None:
     with context.services(regardless=True) as services:
         actor = context.actor(services)
         corrected = nightly.correct(services, actor) if correct else None
-        found = access_review(services, actor)
+        found = access_review(services, actor, vault_audit)
         codes = (found.exit_code, corrected.exit_code if corrected else 0)
         if as_json:
             findings = [{**_plain(f), "resource": str(f.resource)} for f in found.findings]
@@ -159,7 +168,7 @@ def _held_rows(services: Services, held: Iterable[Held], *, by_person: bool) -> 
 def _why(register: Register, one: Held) -> str:
     """Until when and by which line; else whether policies have a say at all: they rule outsourced engineers."""
     if one.grant:
-        return f"until {one.grant.limit.until}, {one.grant.warrants[0].source.short}"
+        return f"until {one.grant.limit.when}, {one.grant.warrants[0].source.short}"
     if one.person is None:
         return "an account bound to nobody"
     return "not by policy" if register.assignments(one.person) else "not outsourced"
@@ -174,7 +183,7 @@ def _held_json(held: Held) -> dict[str, Any]:
         "level": holding.level,
         "state": holding.state,
         "via": holding.via,
-        "until": grant.limit.until if grant else None,
+        "until": grant.limit.stated if grant else None,
         "until_because": grant.limit.what if grant else None,
         "source": str(grant.warrants[0].source) if grant else None,
     }
@@ -205,7 +214,7 @@ def _tell(services: Services, found: Explanation) -> None:
     if found.unknown:
         output.prose(f"What {name} holds on {found.resource} could not be read: {found.unknown}", indent=0)
     else:
-        ends = f",\nuntil {found.grants[0].limit.until} ({found.grants[0].limit.what})" if found.grants else ""
+        ends = f",\nuntil {found.grants[-1].limit.when} ({found.grants[-1].limit.what})" if found.grants else ""
         output.say(f"{name} holds {levels or 'nothing'} on {found.resource}{ends if levels else ''}.")
     output.say()
     against = [("not yet" if found.grants else "why not", _named(text, found, name)) for text in found.against]
@@ -251,7 +260,7 @@ def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]
             rows.append(("role", f"{warrant.role} in {warrant.engagement}: {grant.level}, {warrant.source}"))
             reached = f", after {warrant.after}" if warrant.after else ""
             rows.append(
-                ("phase", f"from {warrant.phase} on{reached}; until {warrant.limit.until} ({warrant.limit.what})")
+                ("phase", f"from {warrant.phase} on{reached}; until {warrant.limit.when} ({warrant.limit.what})")
             )
     for need, fact in found.needs.items():
         end = f"until {fact.until}" if fact.until else "without end"

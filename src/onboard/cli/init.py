@@ -79,6 +79,12 @@ TEMPLATE = """\
 # jira_approved = "Approved"    # moving the ticket to this status approves, to the other one refuses; a comment does too
 # jira_refused = "Rejected"
 
+# Who is told out loud that the glass was broken (onboard break-glass) or that somebody was found on a decoy: a Slack
+# channel, a Jira issue, a file; and the file of Vault's audit device, in which touches on a decoy's paths stand.
+# [alarms]
+# tell = ["slack:security"]
+# vault_audit = "/var/log/vault/audit.log"
+
 # Their answers come in here (onboard listen), behind something that speaks TLS for it.
 # [listen]                      # ONBOARD_LISTEN__SLACK_SIGNING_SECRET, ONBOARD_LISTEN__JIRA_WEBHOOK_SECRET
 # host = "127.0.0.1"

@@ -21,6 +21,7 @@ from onboard.cli import (
     doctor,
     engagement,
     export,
+    extras,
     init,
     ledger,
     lifecycle,
@@ -92,6 +93,7 @@ policy.app.command("suggest")(adopt.suggest)
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(delegate.app, name="delegate")
+app.add_typer(extras.app)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(listening.app)
 app.add_typer(export.app, name="export")

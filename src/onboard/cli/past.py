@@ -152,7 +152,7 @@ def _tell(ledger: Ledger, found: PastExplanation) -> None:
         for warrant in grant.warrants
         for row in (
             ("role", f"{warrant.role} in {warrant.engagement}: {grant.level}, {warrant.source}"),
-            ("phase", f"from {warrant.phase} on; until {warrant.limit.until} ({warrant.limit.what})"),
+            ("phase", f"from {warrant.phase} on; until {warrant.limit.when} ({warrant.limit.what})"),
         )
     ]
     rows += [
@@ -201,7 +201,7 @@ def _held_json(one: HeldThen) -> dict[str, Any]:
         "result": attempt.result,
         "policy": one.policy,
         "revision": one.revision,
-        "until": grant.limit.until if grant else None,
+        "until": grant.limit.stated if grant else None,
         "until_because": grant.limit.what if grant else None,
         "source": str(grant.warrants[0].source) if grant else None,
         "approved_by": [

@@ -128,12 +128,12 @@ def _show_lines(proposal: Proposal, name: Callable[[str], str]) -> None:
 
 def _step(register: Register, proposal: Proposal) -> str:
     """The command by which a proposal goes on; hazards that somebody may accept have to be named."""
-    from onboard.lifecycle.reconciling import lacking
+    from onboard.lifecycle.reconciling import acceptable, lacking
 
     if not lacking(register, proposal.digest):
         return f"onboard apply {proposal.digest[:8]}"
     hazards = proposal.terms["hazards"]
-    if any(not name.startswith("limit:") for name in hazards):
+    if len(acceptable(hazards)) < len(hazards):
         return f"onboard plan --person {render.short(proposal.person, register.people)}"
     return " ".join([f"onboard approve {proposal.digest[:8]}", *(f"--accept {name}" for name in hazards)])
 

@@ -77,7 +77,7 @@ class View:
     def _show_headline(self, person: str) -> None:
         line = f"  {headline(self.register, self.names, person)}"
         limit = ends(self.report.plan, person)
-        until = f"until {limit.until} ({limit.what})" if limit else ""
+        until = f"until {limit.when} ({limit.what})" if limit else ""
         if len(line) + len(until) + 3 > console().width:
             say(line)
             line = "   "
@@ -220,7 +220,22 @@ def show_review(found: Review, register: Register, names: Names) -> None:
             f"  {count(len(found.older), 'repository', 'repositories')} that no policy names had no invitation and no "
             f"deploy key when last asked, since {moment(oldest)}; they are asked in turn."
         )
-    if found.fallen_back:
+    if found.exceptions:
+        say()
+        say("  Exceptions to guardrails in force:")
+        table(
+            [
+                (
+                    x.rule,
+                    f"{x.whom} on {x.resource}",
+                    f"until {x.ends} ({count(x.days, 'day')}), {x.owner}: {x.because}",
+                )
+                for x in found.exceptions
+            ]
+        )
+    for line in found.untold:
+        prose(f"An alarm: {line}")
+    if found.fallen_back or (found.findings and found.findings[0].kind is FindingKind.EXCEPTION):
         next_step("onboard policy check")
     elif found.findings:
         next_step(_towards(found.findings[0], register))

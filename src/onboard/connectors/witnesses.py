@@ -18,9 +18,10 @@ _ISSUE = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]*")
 class SlackWitness:
     """A channel, by its name or id, that the bot is in (chat.postMessage, scope chat:write)."""
 
-    def __init__(self, slack: Slack, channel: str) -> None:
+    def __init__(self, slack: Slack, channel: str, heading: str) -> None:
         self._slack = slack
         self._channel = channel
+        self._heading = heading
 
     @property
     def name(self) -> str:
@@ -29,9 +30,9 @@ class SlackWitness:
 
     def publish(self, line: str) -> None:
         """Post the line, as code. Raises SystemFailed."""
-        text = f"onboard ledger checkpoint\n```{line}```"
+        text = f"{self._heading}\n```{line}```"
         self._slack.send(
-            f"tell {self._channel} a checkpoint",
+            f"tell {self._channel} a line",
             lambda c: c.chat_postMessage(channel=self._channel, text=text, unfurl_links=False, unfurl_media=False),
         )
 

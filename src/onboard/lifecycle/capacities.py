@@ -119,6 +119,9 @@ def _hold_invariant(register: Register, proposal: Proposal, actor: Actor) -> Non
     if actor.id == proposal.person or same:
         never = "Nobody approves their own access, nor for their own vendor"
         raise NotAuthorised(f"{never}: that holds whatever policies/authority permits. {UNTOUCHED}")
+    sources = {w["source"] for change in proposal.changes for w in change["warrants"]}
+    if any(f"ledger:{x.entry}" in sources and x.asked_by.id == actor.id for x in register.extras(proposal.person)):
+        raise NotAuthorised(f"You asked for it, so somebody else approves it: plan {proposal.digest[:8]}. {UNTOUCHED}")
 
 
 def _apart(register: Register, proposal: Proposal, actor: Actor, found: Iterable[Capacity]) -> tuple[Capacity, ...]:

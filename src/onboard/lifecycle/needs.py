@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from onboard.engine.plan import Change, Hazard, Need
+from onboard.extras import Extra, ExtraKind
 from onboard.ledger import Register
 from onboard.lifecycle.company import of_the_company, person_is
 from onboard.model import PERSON_ID, Classification, Engagement, Resource, Warrant
@@ -31,12 +32,35 @@ def needs_of(services: Services, register: Register, person: str, changes: Seque
         named = [register.engagements[a.engagement] for a in register.assignments(person)]
         people = {p for e in named for p in (e.sponsor, e.product_owner, e.company_lead) if register.left(p) is None}
         return (Need("sponsor, product owner or company lead", tuple(sorted(people))),)
-    rules = _pre_approved(services, register, person, changes)
+    rules = _glass(services, register, person, changes) or _pre_approved(services, register, person, changes)
     if rules:
         return rules
+    asked = {extra.asked_by.id for extra in _extras(register, person, changes)}
     warranting = {warrant.engagement for change in changes for warrant in change.warrants}
-    sponsors = {Need(f"sponsor of {name}", (register.engagements[name].sponsor,)) for name in warranting}
-    return tuple(sorted(sponsors | _seconds(services, register, person, changes)))
+    firsts = {_first(register.engagements[name], asked) for name in warranting}
+    return tuple(sorted(firsts | _seconds(services, register, person, changes, asked)))
+
+
+def _first(engagement: Engagement, asked: Collection[str]) -> Need:
+    """The sponsor's word; where the sponsor asked for it, another's who answers for the engagement."""
+    sponsor = Need(f"sponsor of {engagement.id}", (engagement.sponsor,))
+    return (second_approver(engagement, asked) or sponsor) if engagement.sponsor in asked else sponsor
+
+
+def _extras(register: Register, person: str, changes: Iterable[Change]) -> tuple[Extra, ...]:
+    """The extras on which changes rest."""
+    entries = {w.source.line for change in changes for w in change.warrants if w.extra}
+    return tuple(extra for extra in register.extras(person) if extra.entry in entries) if entries else ()
+
+
+def _glass(services: Services, register: Register, person: str, changes: Sequence[Change]) -> tuple[Need, ...]:
+    """The word of the rules by which the glass was broken, as long as they are there with somebody who answers."""
+    extras = _extras(register, person, changes)
+    if not extras or any(extra.kind is not ExtraKind.BREAK_GLASS for extra in extras):
+        return ()
+    rules = {rule.id: rule for rule in services.policy.authority.permits(Action.BREAK_GLASS)}
+    answering = all(x.rule in rules and x.owner in owners_of(register, rules[x.rule], person) for x in extras)
+    return tuple(sorted({Need(f"{BY_RULE}{x.rule}", (x.owner,)) for x in extras})) if answering else ()
 
 
 def by_rule(need: Need) -> bool:
@@ -44,14 +68,16 @@ def by_rule(need: Need) -> bool:
     return need.role.startswith(BY_RULE)
 
 
-def _seconds(services: Services, register: Register, person: str, changes: Iterable[Change]) -> set[Need]:
+def _seconds(
+    services: Services, register: Register, person: str, changes: Iterable[Change], asked: Collection[str]
+) -> set[Need]:
     """Of each high-risk resource the team that owns it; where nobody gives its word, each engagement's second."""
     found: set[Need | None] = set()
     for change, spec in _high_risk(services, changes):
         engagements = [register.engagements[warrant.engagement] for warrant in change.warrants]
-        people = _team(register, spec.owner, person, {engagement.sponsor for engagement in engagements})
+        people = _team(register, spec.owner, person, {*asked, *(engagement.sponsor for engagement in engagements)})
         owners: set[Need | None] = {Need(f"owner {spec.owner}", people)} if people else set()
-        found |= owners or {second_approver(engagement) for engagement in engagements}
+        found |= owners or {second_approver(engagement, asked) for engagement in engagements}
     return {need for need in found if need is not None}
 
 
@@ -76,10 +102,10 @@ def second_hazards(services: Services, register: Register, person: str, changes:
                 yield Hazard(f"second-approver:{engagement.id}", message, blocking=True)
 
 
-def second_approver(engagement: Engagement) -> Need | None:
+def second_approver(engagement: Engagement, besides: Collection[str] = ()) -> Need | None:
     """Who gives a second word in an engagement: the product owner, or if that's the sponsor the company lead."""
     others = (("product owner", engagement.product_owner), ("company lead", engagement.company_lead))
-    found = ((what, person) for what, person in others if person != engagement.sponsor)
+    found = ((what, person) for what, person in others if person not in (engagement.sponsor, *besides))
     return next((Need(f"{what} of {engagement.id}", (person,)) for what, person in found), None)
 
 
@@ -95,7 +121,9 @@ def _high_risk(services: Services, changes: Iterable[Change]) -> list[tuple[Chan
 
 def _pre_approved(services: Services, register: Register, person: str, changes: Sequence[Change]) -> tuple[Need, ...]:
     """The owners of the rules that pre-approve these grants; empty unless every one of them is pre-approved."""
-    if not services.policy.authority.permits(Action.PRE_APPROVE):
+    if not services.policy.authority.permits(Action.PRE_APPROVE) or any(
+        w.extra for c in changes for w in c.warrants[:1]
+    ):
         return ()
     answers: dict[Question, Need | None] = {}
     for question in (_question(services, register, person, c, warrant) for c in changes for warrant in c.warrants):
@@ -109,13 +137,13 @@ def _owner(services: Services, register: Register, question: Question) -> Need |
     """Who answers for the rule that pre-approves this; None where none does, or nobody of the company can."""
     answer = services.policy.authority.ask(question)
     for rule in answer.rules if answer.allowed else ():
-        people = _owners(register, rule, question.principal.id)
+        people = owners_of(register, rule, question.principal.id)
         if people:
             return Need(f"{BY_RULE}{rule.id}", people[:1])
     return None
 
 
-def _owners(register: Register, rule: Rule, person: str) -> tuple[str, ...]:
+def owners_of(register: Register, rule: Rule, person: str) -> tuple[str, ...]:
     """A rule's owner, or its team's people, as far as they may speak for this person."""
     owner = rule.owner or ""
     if not PERSON_ID.fullmatch(owner):

@@ -239,7 +239,7 @@ def lacking(register: Register, digest: str) -> tuple[str, ...]:
 
 def acceptable(hazards: Iterable[str]) -> tuple[str, ...]:
     """Of these hazards those that somebody may accept by name; the others are for the policy to remove."""
-    return tuple(name for name in hazards if name.startswith("limit:"))
+    return tuple(name for name in hazards if name.startswith(("limit:", "exception:")))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from onboard.errors import Findings, OnboardError
 from onboard.ledger import Entry, Record, Register
 from onboard.lifecycle.needs import needs_of, second_hazards
 from onboard.model import Account, AccountKind, Actor, Grant, Kind, Resource
+from onboard.policy.beside import RuleException
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import Guard
 from onboard.policy.terms import fits
@@ -73,7 +74,9 @@ def rules_of(services: Services, register: Register) -> Rules:
         kinds = dict.fromkeys(
             (*_kinds(services, register, changes), *second_hazards(services, register, person, changes))
         )
-        return (*forbidden, *kinds)
+        changed = {change.resource for change in changes}
+        lifted = dict.fromkeys(x for x, grant in guard.lifted(wanted) if grant.resource in changed)
+        return (*forbidden, *(Hazard(f"exception:{x.rule}", _excepted(x)) for x in lifted), *kinds)
 
     def needs(person: str, changes: Sequence[Change]) -> tuple[Need, ...]:
         return needs_of(services, register, person, changes)
@@ -86,6 +89,11 @@ def rules_of(services: Services, register: Register) -> Rules:
         hazards=hazards,
         needs=needs,
     )
+
+
+def _excepted(exception: RuleException) -> str:
+    what = f"{exception.rule} doesn't hold on {exception.resource} for {exception.whom} until {exception.ends}"
+    return f"{what}: {exception.because} ({exception.source}, {exception.owner} answers; {exception.control})"
 
 
 def _kinds(services: Services, register: Register, changes: Iterable[Change]) -> Iterable[Hazard]:

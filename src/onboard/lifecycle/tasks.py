@@ -27,6 +27,8 @@ _WORDS = {
     "login": "end the log-in by {name}: disable the entity, or delete the user where there is none",
 }
 #: How the task begins that stands for everything left on a system where a lever failed.
+#: How the task begins that a broken glass leaves: no reading closes it, nor does it wait for somebody to leave.
+REVIEW = "review the break-glass"
 _FAILED = "end whatever the account still has there"
 _SHOWN = "a screenshot or an export in which it is gone"
 _TOLD = "a ticket or a list that says what was done, when and by whom"
@@ -57,7 +59,9 @@ class Tally:
 
 def standing(register: Register) -> tuple[Task, ...]:
     """The open tasks, the most urgent first. Those about somebody who is back aren't needed as long as that is so."""
-    return tuple(task for task in register.open_tasks() if register.left(task.person) is not None)
+    return tuple(
+        task for task in register.open_tasks() if task.what.startswith(REVIEW) or register.left(task.person) is not None
+    )
 
 
 def keep(services: Services, remains: Remains, failed: Collection[str], actor: Actor) -> Tally:

@@ -1,7 +1,7 @@
 """The policies in force: a folder of small files, read strictly, every problem reported at once.
 
 resources.yaml   facts.yaml   roles/*.yaml   playbooks/*.yaml   guardrails/*.cedar + schema.cedarschema   tests/*.yaml
-authority/*.cedar + schema.cedarschema
+authority/*.cedar + schema.cedarschema   extras.yaml   exceptions/*.yaml
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from onboard.levels import SCALES, Scale
 from onboard.model import Kind, Phase, Resource, Source
 from onboard.policy.authority import SCHEMA as AUTHORITY_SCHEMA
 from onboard.policy.authority import Authority, compile_authority
+from onboard.policy.beside import Allowed, RuleException, allowed, exceptions
 from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
 from onboard.policy.checks import CHECKS, Draft
 from onboard.policy.forbidden import no_line_is_always_forbidden
@@ -28,15 +29,18 @@ from onboard.policy.strict import Block, Notes, read
 from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Spared, Stage
 
 _PLACES = re.compile(
-    r"(resources|facts)\.yaml|(roles|playbooks|tests)/[^/]+\.yaml|(guardrails|authority)/[^/]+\.cedar(schema)?"
+    r"(resources|facts|extras)\.yaml|(roles|playbooks|tests|exceptions)/[^/]+\.yaml|(guardrails|authority)/[^/]+\.cedar(schema)?"
 )
 _PLACES_SAID = (
-    "resources.yaml, facts.yaml, roles/, playbooks/ and tests/ with *.yaml, guardrails/ and authority/ with *.cedar"
+    "resources.yaml, facts.yaml, extras.yaml, roles/, playbooks/, tests/ and exceptions/ with *.yaml,"
+    " guardrails/ and authority/ with *.cedar"
 )
 _RULE_ID = re.compile(r'@id\("([^"]*)"\)')
 _WORD = re.compile(r'"([^"]*)"')
 _BEGINNINGS = {"resources.yaml": "resources: {}", "facts.yaml": "prerequisites: {}"}
 _IGNORED = (".md",)
+#: How long extras may last, and the exceptions to guardrails.
+_Beside = tuple[Allowed, tuple[RuleException, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +58,8 @@ class Policy:
     tests: tuple[Case, ...]
     spared: tuple[Spared, ...] = ()
     authority: Authority = field(default_factory=Authority)
+    allowed: Allowed = field(default_factory=Allowed)
+    exceptions: tuple[RuleException, ...] = ()
 
     def scale(self, resource: Resource) -> Scale:
         """The levels of a declared resource's type."""
@@ -68,8 +74,9 @@ class Policy:
         """The policy that these files say, by paths relative to their folder. Raises BadInput with every problem."""
         notes = Notes(folder)
         draft, guardrails = _draft(files, systems, notes)
-        no_line_is_always_forbidden(draft, guardrails, notes)
-        return cls._of(files, draft, guardrails, notes)
+        beside = _beside(files, draft, guardrails, notes)
+        no_line_is_always_forbidden(draft, guardrails, beside[1], notes)
+        return cls._of(files, draft, guardrails, beside, notes)
 
     @classmethod
     def kept(cls, files: Mapping[str, str], systems: Mapping[str, Kind]) -> Policy:
@@ -79,10 +86,12 @@ class Policy:
         """
         notes = Notes("policies")
         draft, guardrails = _draft(files, systems, notes)
-        return cls._of(files, draft, guardrails, notes)
+        return cls._of(files, draft, guardrails, _beside(files, draft, guardrails, notes), notes)
 
     @classmethod
-    def _of(cls, files: Mapping[str, str], draft: Draft, guardrails: Guardrails, notes: Notes) -> Policy:
+    def _of(
+        cls, files: Mapping[str, str], draft: Draft, guardrails: Guardrails, beside: _Beside, notes: Notes
+    ) -> Policy:
         authority = compile_authority(files, notes)
         for check in CHECKS:
             check(draft, notes)
@@ -99,6 +108,8 @@ class Policy:
             draft.cases,
             draft.spared,
             authority=authority,
+            allowed=beside[0],
+            exceptions=beside[1],
         )
 
 
@@ -142,6 +153,11 @@ def _texts(contents: Mapping[str, bytes], folder: str) -> tuple[dict[str, str], 
         except UnicodeDecodeError:
             problems.append(Problem(f"{folder}/{name}", 1, "this is not UTF-8 text. Save it as UTF-8."))
     return files, problems
+
+
+def _beside(files: Mapping[str, str], draft: Draft, guardrails: Guardrails, notes: Notes) -> _Beside:
+    most = allowed(_one(files, "extras.yaml", notes) if "extras.yaml" in files else None)
+    return most, exceptions(_many(files, "exceptions", notes), draft, guardrails, most)
 
 
 def bundle_hash(files: Mapping[str, str]) -> str:

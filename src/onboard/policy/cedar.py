@@ -26,7 +26,10 @@ _PERSON = re.compile(r'Person::"([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A forbid: its name, why it is there, the control that it serves, and which attributes it reads."""
+    """A forbid: its name, why it is there, the control that it serves, and which attributes it reads.
+
+    From one that is `absolute` nothing is excepted.
+    """
 
     id: str
     because: str
@@ -34,6 +37,7 @@ class Rule:
     source: Source
     text: str
     reads: Reads = frozenset()
+    absolute: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +109,8 @@ def _rule(statement: Statement, notes: Notes) -> Rule | None:
     if not annotated(statement, _ANNOTATIONS, notes):
         return None
     id_, because, control = (statement.annotations[name] for name in _ANNOTATIONS)
-    return Rule(id_, because, control, statement.source, statement.text, frozenset(_reads(statement.json)))
+    reads, absolute = frozenset(_reads(statement.json)), "absolute" in statement.annotations
+    return Rule(id_, because, control, statement.source, statement.text, reads, absolute)
 
 
 def _reads(policy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -199,12 +199,20 @@ def _each_resource_is_used(draft: Draft, notes: Notes) -> None:
         return
     used = {line.resource for _, line in draft.lines()}
     for resource, spec in draft.resources.items():
-        if resource not in used:
+        if resource not in used and not spec.decoy:
             close = difflib.get_close_matches(str(resource), map(str, used), n=1, cutoff=0.9)
             instead = f"; roles use {close[0]}" if close else ""
             notes.add(
                 spec.source, f"resource {resource} is declared but no role uses it{instead}. Use it or delete it."
             )
+
+
+def _nobody_is_granted_a_decoy(draft: Draft, notes: Notes) -> None:
+    for _, line in draft.lines():
+        spec = draft.resources.get(line.resource)
+        if spec is not None and spec.decoy:
+            way = f"Take the line out, or delete decoy in {spec.source}"
+            notes.add(line.source, f"grants {line.resource}, a decoy: whoever is found there raises an alarm. {way}.")
 
 
 def _each_role_has_its_playbook(draft: Draft, notes: Notes) -> None:
@@ -299,6 +307,7 @@ CHECKS: tuple[Check, ...] = (
     _duties_belong_to_levels_and_rules,
     _each_grant_is_of_a_declared_level,
     _each_resource_is_used,
+    _nobody_is_granted_a_decoy,
     _each_role_has_its_playbook,
     _each_grant_adds_something,
     _each_grant_stands_on_its_foundation,

@@ -6,10 +6,11 @@ allowed place. Where rules may want it otherwise each way is tried. Only what is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import product
 
 from onboard.model import Classification, EngagementModel, Entitlement, Proof
+from onboard.policy.beside import RuleException
 from onboard.policy.cedar import Guardrails, Rule
 from onboard.policy.checks import Draft, covers
 from onboard.policy.judging import Judge, What, Who
@@ -21,13 +22,21 @@ from onboard.policy.terms import ResourceSpec, Role, fits
 _FAR = 2**40
 
 
-def no_line_is_always_forbidden(draft: Draft, guardrails: Guardrails, notes: Notes) -> None:
-    """Notes each line of a role that guardrails forbid for everybody, with the rule and the way out."""
+def no_line_is_always_forbidden(
+    draft: Draft, guardrails: Guardrails, exceptions: Collection[RuleException], notes: Notes
+) -> None:
+    """Notes each line of a role that guardrails forbid for everybody, with the rule and the way out.
+
+    A line for which there is an exception stands there for that one.
+    """
     judge = Judge(guardrails)
     for role, line in draft.lines():
         spec = draft.resources.get(line.resource)
         if spec is not None and line.resource.system in draft.systems:
+            excepted = {x.rule for x in exceptions if x.resource == line.resource and x.role in (None, role.name)}
             for rule in _always_forbidding(judge, draft, role, line, spec):
+                if rule.id in excepted:
+                    continue
                 notes.add(
                     line.source,
                     f"grants {line.level} on {line.resource}, which guardrail {rule.id} ({rule.source}) always forbids:"

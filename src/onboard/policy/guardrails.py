@@ -13,12 +13,16 @@ from datetime import date
 
 from onboard.errors import OnboardError
 from onboard.model import Assignment, Engagement, Grant, Proof, Resource, Vendor, Warrant
+from onboard.policy.beside import RuleException
 from onboard.policy.catalogue import Policy
 from onboard.policy.cedar import Rule
 from onboard.policy.desired import RegisterView
 from onboard.policy.judging import Judge, What, Who
 from onboard.policy.question import Place, Principal, Terms, day_number, duties_of, thing_of
 from onboard.rota import on_call_until
+
+#: What a rule forbids, for which warrant, and what went wrong where it could not be evaluated.
+_Forbidden = tuple[Grant, Warrant, Who, What, Rule, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +58,35 @@ class Guard:
 
     def check(self, grants: Iterable[Grant]) -> tuple[Refusal, ...]:
         """As the function `check`."""
+        refusals: dict[tuple[str, str, str, str], Refusal] = {}
+        for grant, warrant, who, what, rule, failure in self._all(grants):
+            key = (rule.id, grant.person, str(grant.resource), grant.level)
+            if key not in refusals and not self._exception(rule, grant, warrant, failure):
+                refusals[key] = _refusal(who, what, rule, failure, grant)
+        return tuple(refusals[key] for key in sorted(refusals))
+
+    def lifted(self, grants: Iterable[Grant]) -> tuple[tuple[RuleException, Grant], ...]:
+        """The exceptions on which these grants rest: without them a rule would refuse each."""
+        found = (
+            (self._exception(rule, grant, w, failure), grant) for grant, w, _, _, rule, failure in self._all(grants)
+        )
+        return tuple(dict.fromkeys((exception, grant) for exception, grant in found if exception is not None))
+
+    def _exception(self, rule: Rule, grant: Grant, warrant: Warrant, failure: str) -> RuleException | None:
+        """What lifts a rule for a warrant today. A rule that can't be evaluated isn't lifted, nor an absolute one."""
+        if failure or rule.absolute:
+            return None
+        inforce = (one for one in self._policy.exceptions if one.holds(self._today))
+        return next((x for x in inforce if x.covers(rule.id, grant.person, grant.resource, warrant)), None)
+
+    def _all(self, grants: Iterable[Grant]) -> Iterator[_Forbidden]:
         held: dict[str, list[Grant]] = defaultdict(list)
         for grant in grants:
             held[grant.person].append(grant)
-        refusals: dict[tuple[str, str, str, str], Refusal] = {}
         for person, theirs in held.items():
-            for grant, who, what, rule, failure in self._forbidden(person, theirs):
-                key = (rule.id, person, str(grant.resource), grant.level)
-                refusals.setdefault(key, _refusal(who, what, rule, failure, grant))
-        return tuple(refusals[key] for key in sorted(refusals))
+            yield from self._forbidden(person, theirs)
 
-    def _forbidden(self, person: str, grants: list[Grant]) -> Iterator[tuple[Grant, Who, What, Rule, str]]:
+    def _forbidden(self, person: str, grants: list[Grant]) -> Iterator[_Forbidden]:
         principal, proofs = self._principal(person, grants), self._proofs(person, grants)
         whos: dict[str, Who] = {}
         forbidding = self.judge.forbidding
@@ -77,7 +99,7 @@ class Guard:
                     who = whos[name] = self.judge.who(principal, self._place(person, warrant))
                 what = self._what(grant, warrant, proof)
                 for rule, failure in forbidding(who, what, day_number(warrant.limit.until)):
-                    yield grant, who, what, rule, failure
+                    yield grant, warrant, who, what, rule, failure
 
     def _principal(self, person: str, grants: list[Grant]) -> Principal:
         guardrails, engagements = self._policy.guardrails, self._register.engagements

@@ -65,7 +65,7 @@ def resources(file: Block) -> dict[Resource, ResourceSpec]:
 def _spec(item: Item, parent: Block) -> ResourceSpec | None:
     resource = _resource(item, parent.notes)
     block = parent.block(item.text, f"resource {item.text}")
-    block.only("owner", "classification", "tags", "admits", "exclusive", "levels", "reaches", "duties")
+    block.only("owner", "classification", "tags", "admits", "exclusive", "levels", "reaches", "duties", "decoy")
     owner, classification = block.slug("owner"), block.choice("classification", Classification)
     admits = [chosen(kind, AccountKind, "admits", block.notes) for kind in block.items("admits")]
     if "admits" in block and not admits:
@@ -83,6 +83,7 @@ def _spec(item: Item, parent: Block) -> ResourceSpec | None:
         levels=_texts(block.items("levels")),
         reaches=_texts(block.items("reaches")),
         duties=MappingProxyType(_duties(block)),
+        decoy=block.flag("decoy"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from onboard.extras import Extra
 from onboard.model import Assignment, Engagement, Fact, Vendor
 from onboard.policy.desired import RegisterView
 
@@ -68,6 +69,10 @@ class Supposed:
         """Theirs, as supposed."""
         supposed = self.proofs.get(system) if person == self.person else None
         return supposed or self.true.proof(person, system)
+
+    def extras(self, person: str) -> tuple[Extra, ...]:
+        """As they are: what is beside a role is never supposed."""
+        return self.true.extras(person)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ class ResourceSpec:
     `exclusive` says that nobody but those whom the policies name may hold it. `levels` are the levels of a resource
     whose scale is open (the roles of a Jira project), empty elsewhere. `reaches` are the paths, as Vault's policies
     write them, that a Vault group's policies may open; empty where that isn't said. `duties` says what a level lets
-    somebody do (deploy, approve-change), for rules about what nobody may do together.
+    somebody do (deploy, approve-change), for rules about what nobody may do together. A `decoy` is granted to nobody:
+    whoever is found there raises an alarm.
     """
 
     resource: Resource
@@ -31,6 +32,7 @@ class ResourceSpec:
     levels: tuple[str, ...] = ()
     reaches: tuple[str, ...] = ()
     duties: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    decoy: bool = False
 
 
 def fits(line: Entitlement, model: EngagementModel) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from onboard.connectors.base import Scope
 from onboard.engine.parallel import each
@@ -15,7 +16,9 @@ from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
 from onboard.policy.guardrails import check
+from onboard.review.decoys import audited, paths_of, raised
 from onboard.review.dormant import dormant
+from onboard.review.exceptions import InForce, excepted
 from onboard.review.findings import Books, Bound, Finding, find, gravest_first
 from onboard.review.reaching import far_reaching
 from onboard.wiring import Services
@@ -26,6 +29,7 @@ class Review:
     """What one review found, how it compares with the one before, and what couldn't be read (resource: reason).
 
     `fallen_back` is set where the policies can't be read, and says which ones held instead.
+    `exceptions` to guardrails are in force; `untold`: who couldn't be told of an alarm, and why.
     `older`: resources on which a part that costs a request each was seen to hold nothing, and when; it waits its turn.
     """
 
@@ -39,26 +43,34 @@ class Review:
     unknown: tuple[tuple[str, str], ...]
     older: tuple[tuple[str, datetime], ...] = ()
     fallen_back: str | None = None
+    exceptions: tuple[InForce, ...] = ()
+    untold: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """5 where something couldn't be read, 4 where there are findings or policies can't be read, else 0."""
-        return 5 if self.unknown else 4 if self.findings or self.fallen_back else 0
+        """5 where something couldn't be read or told, 4 where there are findings or policies can't be read, else 0."""
+        return 5 if self.unknown or self.untold else 4 if self.findings or self.fallen_back else 0
 
 
-def review(services: Services, actor: Actor) -> Review:
-    """Review everybody's access on every resource of every system, having bound whom we know. Changes no system."""
+def review(services: Services, actor: Actor, audit: Path | None = None) -> Review:
+    """Review everybody's access on every resource of every system, having bound whom we know. Changes no system.
+
+    `audit`: the file of Vault's audit device, where that isn't the one that the settings name.
+    """
     bind_everybody(services, actor)
     register = register_of(services)
     scope = Scope(None, fresh=frozenset(services.policy.resources))
     observed = each(lambda system: services.readers[system].read(scope), sorted(services.readers))
     books = books_of(services, register)
     reaching, unread = far_reaching(services.readers, observed, books.bound, services.policy.resources)
-    unused, untold = dormant(services, register)
-    findings = gravest_first([*find(observed, books), *reaching, *unused])
+    unused, unasked = dormant(services, register)
+    exceptions, stale = excepted(services, register, [g for theirs in books.wanted.values() for g in theirs])
+    touched = audited(audit or services.settings.alarms.vault_audit, dict(paths_of(services)), books)
+    findings = gravest_first([*find(observed, books), *reaching, *unused, *touched.findings, *stale])
     keys = Counter(finding.key for finding in findings)
     before: Counter[str] = Counter(register.last_review)
-    entry = records.reviewed(sorted(keys.elements()))
+    missed, untold = raised(services, findings, register.last_review)
+    entry = records.reviewed(sorted(key for key in keys.elements() if key not in missed))
     note(services, entry, actor)
     return Review(
         at=services.clock(),
@@ -68,9 +80,11 @@ def review(services: Services, actor: Actor) -> Review:
         new=(keys - before).total(),
         still_open=(keys & before).total(),
         resolved=(before - keys).total(),
-        unknown=(*_unknown(observed), *unread, *untold),
+        unknown=(*_unknown(observed), *unread, *unasked, *touched.unknown),
         older=tuple((str(r.resource), r.at) for o in observed for r in o.readings.values() if r.at is not None),
         fallen_back=services.fallen_back,
+        exceptions=exceptions,
+        untold=untold,
     )
 
 
@@ -93,6 +107,7 @@ def books_of(services: Services, register: Register) -> Books:
         classification=classification,
         protected=lambda account: protected_by(services, account),
         forbidden=_forbidden(services, register, wanted),
+        decoys=frozenset(spec.resource for spec in policy.resources.values() if spec.decoy),
     )
 
 

@@ -46,7 +46,7 @@ def _right(one: HeldThen) -> Row:
         "role": warrant.role if warrant else None,
         "phase": warrant.phase.value if warrant else None,
         "source": str(warrant.source) if warrant else None,
-        "until": grant.limit.until.isoformat() if grant else None,
+        "until": grant.limit.stated if grant else None,
         "until_because": grant.limit.what if grant else None,
         **_decided(one.policy, one.revision, one.approvals),
         **_receipt(one.receipt),

@@ -15,8 +15,9 @@ DERIVED = ("team ", "group ", "org base permission", "org owner", "block")
 
 
 class Severity(StrEnum):
-    """How urgently somebody should look."""
+    """How urgently somebody should look. An alarm is told at once."""
 
+    ALARM = "alarm"
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
@@ -29,7 +30,9 @@ class FindingKind(StrEnum):
     gives · forbidden: a role carries it, a guardrail that came later, or of which something else has changed, forbids
     it · stranger: an account bound to nobody holds it · missing: what was granted and is still wanted is gone · lapsed:
     an invitation that expired unaccepted still stands · dormant: unused for long, where a system tells · far-reaching:
-    a Vault policy that an engineer holds gives more than the catalogue says; the level is the path.
+    a Vault policy that an engineer holds gives more than the catalogue says; the level is the path
+    · decoy: somebody is on a resource that nobody has any business with · exception: one to a guardrail is over, or
+    nothing rests on it; the level is the rule.
     """
 
     LEFT_BEHIND = "left-behind"
@@ -40,6 +43,8 @@ class FindingKind(StrEnum):
     LAPSED = "lapsed"
     FAR_REACHING = "far-reaching"
     DORMANT = "dormant"
+    DECOY = "decoy"
+    EXCEPTION = "exception"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +90,14 @@ class Books:
     classification: Callable[[Resource], Classification]
     protected: Callable[[Account], bool]
     forbidden: Mapping[tuple[str, Resource, str], tuple[str, ...]] = field(default_factory=dict)
+    decoys: frozenset[Resource] = frozenset()
 
 
 def find(observed: Iterable[Observation], books: Books) -> tuple[Finding, ...]:
     """Every finding in what could be read, the gravest first; what couldn't be read yields none."""
     readings = [reading for observation in observed for reading in observation.readings.values()]
     known = [reading for reading in readings if reading.unknown is None]
-    holdings = (holding for reading in known for holding in reading.holdings if not _derived(holding))
+    holdings = (holding for reading in known for holding in reading.holdings if not _derived(holding, books))
     found = [finding for holding in holdings for finding in _judge(holding, books)]
     found += _missing({reading.resource: reading.holdings for reading in known}, books)
     return gravest_first(found)
@@ -102,9 +108,10 @@ def gravest_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda f: (list(Severity).index(f.severity), f.kind, f.resource, f.handle, f.level)))
 
 
-def _derived(holding: Holding) -> bool:
-    """Whether it follows from another membership, which is judged where it stands, once."""
-    return holding.via.startswith(DERIVED)
+def _derived(holding: Holding, books: Books) -> bool:
+    """Whether it follows from another membership, which is judged where it stands, once; a decoy's wherever it is."""
+    on_decoy = holding.resource in books.decoys and holding.via.startswith(("team ", "group "))
+    return holding.via.startswith(DERIVED) and not on_decoy
 
 
 def _judge(holding: Holding, books: Books) -> Iterator[Finding]:
@@ -112,7 +119,11 @@ def _judge(holding: Holding, books: Books) -> Iterator[Finding]:
     if books.protected(Account("", system, holding.account, holding.handle)):
         return
     who = books.bound.get((system, holding.account))
-    if who is None:
+    if holding.resource in books.decoys:
+        way = "direct" if holding.via == "direct" else f"by {holding.via}"
+        message = f"on a decoy, which nobody is granted ({way}); find out who gave it, and take it away"
+        yield _finding(FindingKind.DECOY, Severity.ALARM, holding, who, message)
+    elif who is None:
         yield _stranger(holding, books)
     elif who.left and holding.state is HoldingState.EXPIRED:
         message = "an invitation to somebody who left still stands, though it expired; delete it"

@@ -150,7 +150,7 @@ def explain(services: Services, person: str, resource: Resource) -> Explanation:
         held=tuple(h for h in reading.holdings if h.account in ids),
         unknown=reading.unknown,
         grants=grants,
-        against=why_not(services.policy, register, person, resource, today),
+        against=why_not(services.policy, register, person, resource, today, services.clock()),
         needs={name: facts[name] for grant in grants for w in grant.warrants for name in w.needs if name in facts},
         history=register.grant_history(person, resource),
         binding=register.bindings(person).get(resource.system),
