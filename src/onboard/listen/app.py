@@ -48,6 +48,29 @@ class Door:
     jira_secret: SecretStr | None
 
 
+@dataclass(frozen=True)
+class _Guard:
+    """Lets in what is signed. Who isn't known, and who knocks too often, learns only that."""
+
+    door: Door
+    strangers: Throttle
+    known: Throttle
+
+    async def take(
+        self, request: Request, is_signed: Callable[[bytes], bool], read: Callable[[bytes], Said | None]
+    ) -> Response:
+        """Put what is said on record, and acknowledge it."""
+        body = await _body(request)
+        if body is None:
+            return Response(status_code=413)
+        if not is_signed(body):
+            admitted = self.strangers.admits(request.client.host if request.client else "")
+            return Response(status_code=401 if admitted else 429)
+        if not self.known.admits(""):
+            return Response(status_code=429, headers={"Retry-After": "60"})
+        return Response(status_code=await run_in_threadpool(_keep, self.door, read, body))
+
+
 def create(door: Door) -> FastAPI:
     """The application. Its worker begins and ends with it, and first finishes what another listener left."""
 
@@ -57,26 +80,13 @@ def create(door: Door) -> FastAPI:
             yield
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=at_work)
-    strangers = Throttle(door.settings.listen.per_minute, door.clock)
-    known = Throttle(SIGNED_PER_MINUTE, door.clock)
-
-    async def take(
-        request: Request, is_signed: Callable[[bytes], bool], read: Callable[[bytes], Said | None]
-    ) -> Response:
-        body = await _body(request)
-        if body is None:
-            return Response(status_code=413)
-        if not is_signed(body):
-            admitted = strangers.admits(request.client.host if request.client else "")
-            return Response(status_code=401 if admitted else 429)
-        if not known.admits(""):
-            return Response(status_code=429, headers={"Retry-After": "60"})
-        return Response(status_code=await run_in_threadpool(_keep, door, read, body))
+    per_minute = door.settings.listen.per_minute
+    guard = _Guard(door, Throttle(per_minute, door.clock), Throttle(SIGNED_PER_MINUTE, door.clock))
 
     @app.post("/slack/interactions")
     async def interactions(request: Request) -> Response:
         secret = door.slack_secret
-        return await take(
+        return await guard.take(
             request,
             lambda body: secret is not None and signed.by_slack(secret, door.clock, body, request.headers),
             lambda body: slack.read(door.settings.notices.slack, body, door.clock()),
@@ -85,7 +95,7 @@ def create(door: Door) -> FastAPI:
     @app.post("/jira/webhooks")
     async def webhooks(request: Request) -> Response:
         secret = door.jira_secret
-        return await take(
+        return await guard.take(
             request,
             lambda body: secret is not None and signed.by_jira(secret, body, request.headers),
             lambda body: jira.read(door.settings.notices, door.ledger, body, door.clock()),
