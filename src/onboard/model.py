@@ -7,7 +7,6 @@ People are opaque ids here (`p-…`), accounts too (`a-…`); names, e-mails, ha
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -20,16 +19,6 @@ from onboard.rota import Shift
 
 PERSON_ID = re.compile(r"p-[0-9a-f]{32}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-
-
-def new_person_id() -> str:
-    """A fresh opaque person id: `p-` and 128 random bits in hex."""
-    return f"p-{secrets.token_hex(16)}"
-
-
-def new_account_id() -> str:
-    """A fresh opaque account id: `a-` and 128 random bits in hex."""
-    return f"a-{secrets.token_hex(16)}"
 
 
 class Kind(StrEnum):

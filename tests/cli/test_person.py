@@ -6,8 +6,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from onboard.ids import new_person_id
 from onboard.ledger import Ledger, Profile
-from onboard.model import PERSON_ID, new_person_id
+from onboard.model import PERSON_ID
 from tests.cli.conftest import Onboard, person
 
 

@@ -20,7 +20,8 @@ from onboard.connectors.base import Reader, Scope, Writer
 from onboard.connectors.slack import SlackReader
 from onboard.engine.perform import Outcome, perform
 from onboard.engine.plan import Change
-from onboard.model import Account, AccountKind, HoldingState, Reading, Receipt, Resource, new_account_id
+from onboard.ids import new_account_id
+from onboard.model import Account, AccountKind, HoldingState, Reading, Receipt, Resource
 from onboard.sandbox.client import SandboxClient
 from onboard.settings import Settings
 from tests.world import Clock

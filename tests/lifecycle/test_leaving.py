@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from onboard.errors import BadInput, Waiting
+from onboard.ids import new_account_id
 from onboard.ledger import Leases, Profile, records
 from onboard.ledger.records import Result
 from onboard.lifecycle import offboarding
-from onboard.model import OPERATOR, Phase, new_account_id
+from onboard.model import OPERATOR, Phase
 from tests.lifecycle.test_phases import DISCOVERY
 from tests.world import IDS, World
 

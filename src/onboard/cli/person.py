@@ -45,8 +45,8 @@ def add(
     system: Other = None,
 ) -> None:
     """Enter a person and print their id, which is what manifests name. Entered so already, only their id is printed."""
+    from onboard.ids import new_person_id
     from onboard.ledger import Profile
-    from onboard.model import new_person_id
 
     handles = _handles({"github": github, "jira": jira, "slack": slack, "vault": vault}, system)
     with context.begun_ledger() as ledger:
@@ -108,8 +108,8 @@ class _Brought(NamedTuple):
 
 def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
     """Enter who is new, change who is known by e-mail; a handle that the roster leaves out stays."""
+    from onboard.ids import new_person_id
     from onboard.ledger import Profile
-    from onboard.model import new_person_id
 
     kept = ledger.people.all()
     known = {profile.email.casefold(): person for person, profile in kept.items()}

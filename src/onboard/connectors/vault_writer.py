@@ -17,7 +17,8 @@ from onboard.connectors.vault_health import writer_health
 from onboard.connectors.vault_sweep import Sweeper
 from onboard.connectors.vault_tokens import has_user
 from onboard.errors import SystemRefused
-from onboard.model import Account, Receipt, Resource, new_account_id
+from onboard.ids import new_account_id
+from onboard.model import Account, Receipt, Resource
 
 _LEVELS = {"login": "enabled", "group": "member"}
 #: What can be taken away but is never given: it comes by itself, or goes against giving rights through groups.

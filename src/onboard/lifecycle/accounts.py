@@ -6,10 +6,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from onboard.errors import BadInput, SystemFailed
+from onboard.ids import new_account_id
 from onboard.ledger import Register, records
 from onboard.ledger.facts import Binding
 from onboard.lifecycle.standing import Unbound, note
-from onboard.model import Account, Actor, Kind, Proof, new_account_id
+from onboard.model import Account, Actor, Kind, Proof
 from onboard.wiring import Services
 
 ELSEWHERE = "that account is bound to somebody else already"
