@@ -10,7 +10,7 @@ import pytest
 
 from onboard.errors import OnboardError
 from onboard.model import EngagementModel, Grant, Kind, Phase, Resource
-from onboard.policy.cases import run
+from onboard.policy.cases import play_all
 from onboard.policy.catalogue import load
 from onboard.policy.desired import desired
 from onboard.policy.guardrails import check
@@ -137,7 +137,7 @@ tests:
 
 
 def test_a_policy_test_says_exactly_what_differs() -> None:
-    results = run(policy(**{"tests/all.yaml": TESTS}))
+    results = [trial.result for trial in play_all(policy(**{"tests/all.yaml": TESTS}))]
 
     assert [(result.passed, result.wrong) for result in results] == [
         (
@@ -174,7 +174,7 @@ def test_a_policy_test_that_speaks_of_nothing_is_a_mistake(old: str, new: str, l
 
 def test_the_starter_policies_load_and_pass_their_own_tests() -> None:
     starter = load(STARTER, {kind.value: kind for kind in Kind})
-    results = run(starter)
+    results = [trial.result for trial in play_all(starter)]
 
     assert len(results) >= 5
     assert [(result.name, result.wrong) for result in results if not result.passed] == []

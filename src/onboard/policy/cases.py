@@ -99,11 +99,6 @@ class Trial:
         return Result(self.case.name, self.case.source, self.wrong)
 
 
-def run(policy: Policy) -> tuple[Result, ...]:
-    """Every policy test's result, in the order of files and lines."""
-    return tuple(trial.result for trial in play_all(policy))
-
-
 def play_all(policy: Policy) -> tuple[Trial, ...]:
     """Every policy test, played, in the order of files and lines."""
     return tuple(play(policy, case) for case in policy.tests)
