@@ -43,6 +43,8 @@ def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
     forgotten = f" · erased {erased}" if erased else ""
     overdue = f" · plans overdue {waiting}" if waiting else ""
     told = f"{corrected.told} · {counts} · unknown {len(found.unknown)}{overdue}{forgotten} · {signed.told}"
+    if found.untold:
+        told += f" · alarms not told {len(found.untold)}"
     if found.fallen_back:
         told += f" · {found.fallen_back}"
     table("access-review", _lines(found), f"{found.at:%Y-%m-%d %H:%M} UTC · {told}")

@@ -102,6 +102,7 @@ def _person(register: Register, person: str, accounts: Mapping[str, str]) -> dic
         },
         "left": left.name if left else None,
         "last removal": (removal.name, removal.engagement) if removal else None,
+        "extras": [f"{x.kind} {x.resource} {x.level} {x.withdrawn is None}" for x in register.extras(person)],
         "accounts": [f"{b.system} {accounts[b.account]}, {b.proof}" for b in register.accounts(person)],
         "erased": person in register.erased,
     }

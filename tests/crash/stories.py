@@ -23,6 +23,7 @@ from onboard.lifecycle import (
     delegates,
     discovery,
     erasure,
+    extras,
     facts,
     gates,
     nightly,
@@ -31,6 +32,7 @@ from onboard.lifecycle import (
     proving,
     tasks,
 )
+from onboard.lifecycle.extras import Ask
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.ramp_up import ramp_up
 from onboard.lifecycle.reconciling import reconcile
@@ -50,6 +52,8 @@ permit (principal, action == Action::"pre_approve", resource) when { context.ran
 """
 
 MARTA, JONAS, ADA = IDS["marta"], IDS["jonas"], IDS["ada"]
+#: What is asked for beside a role.
+MORE = Ask("github:repo:acme/payments-api", "push", timedelta(minutes=30), "a fix")
 
 # What is so before
 
@@ -188,6 +192,17 @@ def manifests(world: World) -> None:
 
 def bound(world: World) -> None:
     bind_everybody(world.services, OPERATOR)
+
+
+def in_discovery(world: World) -> dict[str, str]:
+    world.onboarded("marta", phase=Phase.DISCOVERY)
+    return {"token": world.login("marta").get_secret_value()}
+
+
+def with_more(world: World) -> None:
+    """Marta was granted something beside her role, half an hour of which is over when the story begins."""
+    in_discovery(world)
+    world.granted(extras.request(world.services, MARTA, MORE, world.actor("marta"))[1])
 
 
 def nobody(_: World) -> None:
@@ -343,6 +358,25 @@ def restore(scene: Scene) -> int:
     return approvals.approve_and_apply(scene.services, report, actor).exit_code
 
 
+def request(scene: Scene) -> int:
+    actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
+    return extras.request(scene.services, MARTA, MORE, actor)[1].exit_code
+
+
+def break_glass(scene: Scene) -> int:
+    """Where a rule lets Marta; its owner is the sponsor."""
+    rule = f'@id("glass") @because("b") @owner("{ADA}") permit (principal, action == Action::"break_glass", resource);'
+    files = {**scene.services.policy.files, "authority/glass.cedar": rule}
+    services = replace(scene.services, policy=Policy.from_files(files, scene.services.settings.kinds))
+    actor = approvals.authenticate(services, SecretStr(scene.left["token"]))
+    return extras.break_glass(services, MARTA, MORE, actor)[1].exit_code
+
+
+def sweep(scene: Scene) -> int:
+    report = extras.sweep(scene.services, SCHEDULER).report
+    return report.exit_code if report else 0
+
+
 def by_night(scene: Scene) -> int:
     nightly.correct(scene.services, SCHEDULER)
     return review(scene.services, SCHEDULER).exit_code
@@ -377,5 +411,8 @@ STORIES: dict[str, Story] = {
     "cut off a vendor": Story(both, cut_off_vendor, 6),
     "finish a task": Story(offboarded, finish_task, refuses=True),
     "restore": Story(wrongly_offboarded, restore, 6, refuses=True),
+    "request": Story(in_discovery, request, 6),
+    "break the glass": Story(in_discovery, break_glass),
+    "sweep": Story(with_more, sweep),
     "night": Story(lapsed, by_night, 4),
 }

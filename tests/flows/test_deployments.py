@@ -17,7 +17,7 @@ import requests
 from tests.flows.conftest import Company, private_words
 from tests.flows.prefect_server import TOP, Prefect, eventually, free_port
 
-FLOWS = {"discovery", "tooling-setup", "ramp-up", "onboarding", "role-change", "offboarding", "access-review"}
+FLOWS = {"discovery", "tooling-setup", "ramp-up", "onboarding", "role-change", "offboarding", "access-review", "sweep"}
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def _extra(services: Services, register: Register, person: str, ask: Ask, actor:
 def _task(services: Services, register: Register, person: str, ask: Ask, owner: str) -> Record:
     """The task to review a broken glass; it is on record together with that, or neither is."""
     now, system = services.clock(), ask.resource.partition(":")[0]
-    what = f"{REVIEW} of {now:%Y-%m-%d %H:%M} UTC: {ask.level} on {ask.resource}"
+    what = f"{REVIEW}: {ask.level} on {ask.resource}"
     due = now.date() + timedelta(days=services.settings.tasks.due_days)
     id_ = task_id(person, system, what, register.seq)
     return records.task_opened(id_, person, system, what, owner, due, _WANTED)
