@@ -276,9 +276,8 @@ def _lasting(limit: Limit) -> float:
 
 def needs_beside(role: Role, resource: Resource) -> tuple[str, ...]:
     """What an extra needs: what each line of the role does, and the role's lines on that resource."""
-    lines = role.entitlements
-    common = set.intersection(*(set(line.needs) for line in lines)) if lines else set()
-    return tuple(sorted(common.union(*(line.needs for line in lines if line.resource == resource))))
+    there = (line.needs for line in role.entitlements if line.resource == resource)
+    return tuple(sorted(role.common_needs.union(*there)))
 
 
 def _extra_warrant(extra: Extra, work: _Work, needs: tuple[str, ...]) -> Warrant:

@@ -92,7 +92,7 @@ def _of_line(policy: Policy, role: Role, line: Entitlement) -> Iterator[Mutant]:
     wider = _wider(policy, line)
     if wider is not None:
         yield _with(role, line, replace(line, level=wider), f"{grant} is widened to {wider}")
-    for need in _own_needs(role, line):
+    for need in (name for name in line.needs if name not in role.common_needs):
         needs = tuple(name for name in line.needs if name != need)
         yield _with(role, line, replace(line, needs=needs), f"{grant} needs no {need}")
     if line.after is not None:
@@ -118,18 +118,8 @@ def _wider(policy: Policy, line: Entitlement) -> str | None:
     return next(iter(levels[levels.index(line.level) + 1 :]), None)
 
 
-def _own_needs(role: Role, line: Entitlement) -> list[str]:
-    return [need for need in line.needs if need not in _common_needs(role)]
-
-
-def _common_needs(role: Role) -> tuple[str, ...]:
-    """What every line of a role needs: in its file that is one line, at its top."""
-    common = [set(line.needs) for line in role.entitlements]
-    return tuple(sorted(set.intersection(*common))) if common else ()
-
-
 def _of_role(role: Role) -> Iterator[Mutant]:
-    for need in _common_needs(role):
+    for need in sorted(role.common_needs):
         free = (replace(line, needs=tuple(n for n in line.needs if n != need)) for line in role.entitlements)
         yield Mutant(role.source, f"nothing needs {need}", replace(role, entitlements=tuple(free)))
     for phase in sorted({line.phase for line in role.entitlements}, key=lambda phase: phase.rank):

@@ -70,6 +70,12 @@ class Role:
         """What the role carries in a phase: what begins there and what the phases before it gave."""
         return tuple(line for line in self.entitlements if phase.reaches(line.phase))
 
+    @property
+    def common_needs(self) -> frozenset[str]:
+        """What every line of it needs: in its file that is one line, at its top."""
+        needs = [frozenset(line.needs) for line in self.entitlements]
+        return frozenset.intersection(*needs) if needs else frozenset()
+
 
 class Host(StrEnum):
     """Who of an engagement holds a session."""
