@@ -211,6 +211,11 @@ class Engagement:
     locations: tuple[str, ...] = ()
     rota: tuple[Shift, ...] = ()
 
+    @property
+    def answering(self) -> tuple[str, str, str]:
+        """Who of the company answers for it: sponsor, product owner, company lead."""
+        return self.sponsor, self.product_owner, self.company_lead
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

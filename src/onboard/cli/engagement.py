@@ -54,7 +54,7 @@ def _who_may_state(policy: Policy, register: Register, manifests: Manifests) -> 
 
     actor = context.caller()
     staffed = {line.person for one in manifests.engagements for line in one.staffing}
-    answering = {p for one in manifests.engagements for p in (one.sponsor, one.product_owner, one.company_lead)}
+    answering = {p for one in manifests.engagements for p in one.answering}
     for person in sorted(staffed | answering) or ("",):
         permit(policy.authority, register, Action.EDIT_PEOPLE, actor, person)
     return actor

@@ -72,8 +72,7 @@ def _against(services: Services, register: Register, person: str) -> Iterator[st
             yield f"They work in engagement {assignment.engagement}. First: onboard offboard {person[:10]}"
     today = services.clock().date()
     for engagement in register.engagements.values():
-        answering = (engagement.sponsor, engagement.product_owner, engagement.vendor_lead, engagement.company_lead)
-        if person in answering and engagement.ends >= today:
+        if person in (*engagement.answering, engagement.vendor_lead) and engagement.ends >= today:
             yield f"They answer for engagement {engagement.id}. Name somebody else: onboard engagement load FILE"
     for task in register.open_tasks():
         if task.person == person:

@@ -30,7 +30,7 @@ def needs_of(services: Services, register: Register, person: str, changes: Seque
     """
     if any(change.removes for change in changes):
         named = [register.engagements[a.engagement] for a in register.assignments(person)]
-        people = {p for e in named for p in (e.sponsor, e.product_owner, e.company_lead) if register.left(p) is None}
+        people = {p for e in named for p in e.answering if register.left(p) is None}
         return (Need("sponsor, product owner or company lead", tuple(sorted(people))),)
     rules = _glass(services, register, person, changes) or _pre_approved(services, register, person, changes)
     if rules:

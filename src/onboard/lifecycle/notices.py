@@ -131,8 +131,7 @@ class _Round:
             yield from need["people"]
         for change in proposal.changes:
             for warrant in change.get("warrants", ()):
-                engagement = self.register.engagements[warrant["engagement"]]
-                yield from (engagement.sponsor, engagement.product_owner, engagement.company_lead)
+                yield from self.register.engagements[warrant["engagement"]].answering
 
     def _due(self) -> set[tuple[str, str]]:
         """Whose message about which plan has to be there."""
