@@ -10,7 +10,7 @@ import base64
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from typing import NamedTuple
 
@@ -67,15 +67,14 @@ class VaultKeyring:
         made: set[str] = set()
         for path, group in self._by_secret(names):
             fresh = {name: os.urandom(SIZE) for name in group}
-            before = self._change(path, lambda known, fresh=fresh: {**fresh, **known})  # type: ignore[misc]
+            before = self._change(path, partial(_with, fresh))
             made |= fresh.keys() - before.keys()
         return frozenset(made)
 
     def destroy(self, names: Collection[str]) -> None:
         """Take these names out of their secrets, and destroy every older version of those: they hold the keys too."""
         for path, group in self._by_secret(names):
-            gone = set(group)
-            self._change(path, lambda known, gone=gone: {n: key for n, key in known.items() if n not in gone})  # type: ignore[misc]
+            self._change(path, partial(_without, frozenset(group)))
             self._destroy_older(path)
 
     def _by_secret(self, names: Collection[str]) -> Iterable[tuple[str, list[str]]]:
@@ -148,6 +147,15 @@ class VaultKeyring:
     @cached_property
     def _writing(self) -> Vault:
         return self._open_writing()
+
+
+def _with(fresh: Mapping[str, bytes], known: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Both; what is known stays as it is."""
+    return {**fresh, **known}
+
+
+def _without(gone: Collection[str], known: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    return {name: key for name, key in known.items() if name not in gone}
 
 
 def _secret_of(name: str) -> str:
