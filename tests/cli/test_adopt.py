@@ -66,12 +66,14 @@ def test_the_imported_folder_names_nobody_is_loaded_as_it_is_and_what_is_held_ne
         assert name not in written
     assert "isn't overwritten" in grown("import", code=2).stderr
     loaded = grown("engagement", "load", "imported/engagements/nordwind-imported.yaml")
+    assert "onboard start --engagement nordwind-imported" in grown("engagement", "adopt", "nordwind-imported").stdout
     grown("start", "marta", code=6)
     started = grown.json("record", "marta", "nda_signed")
 
     assert loaded.stdout.startswith("2 manifests loaded.")
     assert (started["open"], grown.sandbox.writes()) == ([], [])
-    adopted = grown.json("engagement", "adopt", "nordwind-imported")
+    assert "Nobody confirmed" in grown("engagement", "adopt", "nordwind-imported", "--json", code=2).stderr
+    adopted = grown.json("engagement", "adopt", "nordwind-imported", "--yes")
     assert [line["resource"] for line in adopted["adopted"]] == ["github:org:acme", "slack:channel:onboarding"]
     assert "Nothing to suggest" in grown("policy", "suggest").stdout
     assert "write days" in grown("policy", "suggest", "--unused-for", "3w", code=2).stderr

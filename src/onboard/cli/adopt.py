@@ -13,7 +13,8 @@ import typer
 
 from onboard.cli import context, output, render
 from onboard.cli.output import Json
-from onboard.errors import BadInput, Refused
+from onboard.cli.preview import confirm_name
+from onboard.errors import BadInput
 
 if TYPE_CHECKING:
     from onboard.adopt.importing import Import
@@ -183,18 +184,19 @@ def adopt(
         found = owning.adoptable(services, people, actor)
         if not as_json:
             _show_adoption(services, found, engagement)
-        if found.rights and not (yes or as_json):
-            typed = typer.prompt("Type the engagement's id to go on", default="", show_default=False)
-            if typed.strip() != engagement:
-                raise Refused("That is another name. Nothing was adopted.")
+        if found.rights and not yes:
+            confirm_name(engagement)
         if found.rights:
             found = owning.adopt(services, people, actor)
+        waiting = any(register.started(person, engagement) is None for person in people)
     code = 5 if found.unknown else 0
     if as_json:
         output.emit_json({"engagement": engagement, **_adoption_json(found), "exit_code": code})
     elif found.rights:
         output.say(f"Adopted: {output.count(len(found.rights), 'right')}, on record as ours from now on.")
         output.next_step(f"onboard plan --engagement {engagement}")
+    elif waiting:
+        output.next_step(f"onboard start --engagement {engagement}")
     output.leave(code)
 
 
@@ -205,7 +207,10 @@ def _show_adoption(services: Services, found: Adoption, engagement: str) -> None
         output.say("Held already, and given by policy:", style="bold")
         output.table(rows)
     else:
-        output.say(f"Nothing to adopt in {engagement}: what its people hold by policy is on record as ours.")
+        output.prose(
+            f"Nothing to adopt in {engagement}: its people hold nothing that policy gives them now and isn't ours yet.",
+            indent=0,
+        )
     above = [(name(change.person), str(change.resource), change.before or "") for change in found.above]
     _section("Held above what policy gives, and not adopted", above)
     _section("Unknown, and not adopted", [(str(resource), reason) for resource, reason in found.unknown])
