@@ -257,7 +257,9 @@ def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]
     rows = []
     for grant in found.grants:
         for warrant in grant.warrants:
-            rows.append(("role", f"{warrant.role} in {warrant.engagement}: {grant.level}, {warrant.source}"))
+            rows.append(
+                (warrant.extra or "role", f"{warrant.role} in {warrant.engagement}: {grant.level}, {warrant.source}")
+            )
             reached = f", after {warrant.after}" if warrant.after else ""
             rows.append(
                 ("phase", f"from {warrant.phase} on{reached}; until {warrant.limit.when} ({warrant.limit.what})")

@@ -49,7 +49,7 @@ def request(
 
     if (withdraw is None) == (person is None or resource is None):
         raise BadInput.one("Say who and what: onboard request PERSON RESOURCE …, or onboard request --withdraw ID")
-    with context.services() as services:
+    with context.services(regardless=withdraw is not None) as services:
         actor = approvals.authenticate(services, context.vault_token())
         if withdraw is not None:
             _conclude(services, None, extras.withdraw(services, withdraw, actor), as_json)
@@ -87,7 +87,7 @@ def sweep(as_json: Json = False) -> None:
     from onboard.lifecycle import extras
     from onboard.lifecycle.standing import register_of
 
-    with context.services() as services:
+    with context.services(regardless=True) as services:
         actor = context.actor(services)
         swept = extras.sweep(services, actor)
         told, failed = extras.tell(services, actor)
@@ -155,6 +155,7 @@ def _conclude(
     """Show what came of it; the id by which it is withdrawn comes first."""
     from onboard.cli import view
     from onboard.lifecycle.standing import register_of
+    from onboard.lifecycle.tasks import REVIEW
 
     register = register_of(services)
     code = output.first(report.exit_code, 5 if failed else 0)
@@ -166,6 +167,9 @@ def _conclude(
             output.say(f"{str(made.kind).capitalize()} {made.entry}: {made.level} on {made.resource},")
             output.say(f"until {render.moment(made.ends)}. Take it back: onboard request --withdraw {made.entry}")
         view.View(report, register, context.names(services)).show()
+        for task in register.open_tasks() if made and made.owner else ():
+            if made and task.person == made.person and task.what.startswith(REVIEW):
+                output.say(f"Task {task.id}, until {task.due}, {context.name(services, task.owner)}: {task.what}")
         _say_failed(failed)
     output.leave(code)
 

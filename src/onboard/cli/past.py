@@ -151,7 +151,7 @@ def _tell(ledger: Ledger, found: PastExplanation) -> None:
         for grant in found.grants
         for warrant in grant.warrants
         for row in (
-            ("role", f"{warrant.role} in {warrant.engagement}: {grant.level}, {warrant.source}"),
+            (warrant.extra or "role", f"{warrant.role} in {warrant.engagement}: {grant.level}, {warrant.source}"),
             ("phase", f"from {warrant.phase} on; until {warrant.limit.when} ({warrant.limit.what})"),
         )
     ]

@@ -81,13 +81,13 @@ def _extra(services: Services, register: Register, person: str, ask: Ask, actor:
     assignment = assignment_of(register, person, ask.engagement)
     spec = _checked(services, register, person, ask, kind)
     rules = _permitted(services, register, person, ask, actor, kind, spec)
-    now, mine = services.clock(), (kind, assignment.engagement, spec.resource, ask.level, actor.id, ask.lasting)
+    now, mine = services.clock(), (kind, assignment.engagement, spec.resource, ask.level, actor.id)
     for x in register.extras(person):
-        same = (x.kind, x.engagement, x.resource, x.level, x.asked_by.id, x.ends - x.at) == mine
-        if same and x.holds(now):
+        same = (x.kind, x.engagement, x.resource, x.level, x.asked_by.id) == mine
+        if same and x.holds(now) and abs(x.ends - x.at - ask.lasting) <= timedelta(minutes=1):
             return x
     owner = _owner(register, rules, person) if kind is ExtraKind.BREAK_GLASS else None
-    reason, ends = services.ledger.people.note(person, ask.because.strip()), now + ask.lasting
+    reason, ends = services.ledger.people.note(person, ask.because.strip()), (now + ask.lasting).replace(microsecond=0)
     where = (person, assignment.engagement, spec.resource, ask.level, ends)
     told = [requested(*where)] if owner is None else [glass_broken(*where, rule=owner[0].id, owner=owner[1])]
     told = [told[0].noted(reason)]
@@ -206,18 +206,17 @@ def everybodys(register: Register) -> tuple[Extra, ...]:
 def sweep(services: Services, actor: Actor) -> Swept:
     """Take away what is over and still held, as far as the ledger knows; look at nobody else."""
     register = register_of(services)
-    people = tuple(sorted(person for person in register.people if _due(services, register, person)))
+    open_ = {intent.change.person for intent in register.unresolved()} | register.unread
+    anybody = sorted(person for person in register.people if register.extras(person))
+    people = tuple(person for person in anybody if person in open_ or _due(services, register, person))
     return Swept(reconcile(services, people, actor) if people else None, people)
 
 
 def _due(services: Services, register: Register, person: str) -> bool:
-    """Whether an extra of theirs is over and something of it still stands: a right, an open plan, a change unread."""
+    """Whether an extra of theirs is over and something of it still stands: a right, or an open plan."""
     extras, now = register.extras(person), services.clock()
     over = {extra.resource for extra in extras if not extra.holds(now)}
-    if not extras:
-        return False
-    unfinished = any(intent.change.person == person for intent in register.unresolved()) or person in register.unread
-    if unfinished or _unserved(register, [x for x in extras if x.holds(now)], person):
+    if _unserved(register, [x for x in extras if x.holds(now)], person):
         return True
     wanted: dict[Resource, set[str]] = {}
     for grant in rules_of(services, register).desired([person]) if over else ():

@@ -60,11 +60,12 @@ def _until(change: Mapping[str, Any]) -> str:
     if not ends or not change.get("after"):
         return ""
     until, because = max(ends)
+    until = f"{until[:16].replace('T', ' ')} UTC" if "T" in until else until
     return f" until {until} ({because})"
 
 
 def _why(change: Mapping[str, Any]) -> str:
-    reasons = [f"{w['role']}, {w['phase']} ({w['source']})" for w in change.get("warrants", ())]
+    reasons = [f"{w['role']}, {w.get('extra') or w['phase']} ({w['source']})" for w in change.get("warrants", ())]
     why = "; ".join(dict.fromkeys(reasons)) or str(change.get("because") or "")
     return f" — {why}" if why else ""
 

@@ -58,7 +58,11 @@ def _proposed(terms: Mapping[str, Any]) -> Row:
     level = " → ".join(part for part in (change.before, change.after) if part)
     sign = REVOKE if removes(change.resource, change.before, change.after) else GRANT
     warrants = terms["warrants"]
-    source = f"{warrants[0]['phase']}, {warrants[0]['source'].rpartition('/')[2]}" if warrants else ""
+    source = (
+        f"{warrants[0].get('extra') or warrants[0]['phase']}, {warrants[0]['source'].rpartition('/')[2]}"
+        if warrants
+        else ""
+    )
     return Row(sign, change.system, what(change.resource), level, terms["because"] or source)
 
 
@@ -82,7 +86,8 @@ def _change(change: Change, outcome: Outcome | None, *, held: bool) -> Row:
 
 def _warranted(change: Change) -> str:
     warrant = change.warrants[0]
-    return f"{warrant.phase}, {warrant.source.short}"
+    why = f"{warrant.extra} until {warrant.limit.when}" if warrant.extra else warrant.phase
+    return f"{why}, {warrant.source.short}"
 
 
 def past(order: str) -> str:
