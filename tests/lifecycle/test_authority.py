@@ -111,3 +111,21 @@ def test_whoever_was_cut_off_begins_nowhere_until_restored(world: World) -> None
 def test_a_name_that_could_forge_what_is_shown_is_refused(world: World, name: str) -> None:
     with pytest.raises(BadInput, match="control character"):
         world.services.ledger.people.add(IDS["mallory"], Profile(name, "eve@elsewhere.example"))
+
+
+@pytest.mark.parametrize("once", ["viktor", "jonas"])
+def test_who_led_or_worked_for_a_vendor_in_an_earlier_manifest_approves_nothing_for_it_as_its_sponsor(
+    world: World, once: str
+) -> None:
+    first = world.load(marta="backend-engineer", jonas="qa-engineer")
+    second = replace(first, sponsor=IDS[once], vendor_lead=IDS["ines"], staffing=first.staffing[:1])
+    world.state(second)
+    world.signed("marta", "nda_signed")
+    start(world.services, IDS["marta"], "payments", OPERATOR)
+    digest = open_digest(world, "marta")
+
+    with pytest.raises(NotAuthorised, match="for their own vendor"):
+        world.approve(digest, once)
+    without = world.with_policy(**{"authority/who-never.cedar": "// nothing is forbidden"})
+    with pytest.raises(NotAuthorised, match="that holds whatever"):
+        without.approve(digest, once)

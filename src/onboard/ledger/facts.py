@@ -58,7 +58,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the entries of kind "fact" say, indexed. `engagements_of`: in whose manifests a person stands or stood."""
+    """What the entries of kind "fact" say, indexed. `engagements_of`: in whose manifests a person stands or stood.
+
+    `worked_for`: for which vendors a manifest has, or once had, a person work or lead.
+    """
 
     people: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
@@ -66,8 +69,13 @@ class Facts:
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
     loads: Mapping[str, tuple[Load, ...]] = field(default_factory=dict)
     engagements_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    worked_for: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bindings: Mapping[str, Binding] = field(default_factory=dict)
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def loads_of(self, person: str) -> list[Load]:
+        """Every version of the manifests of the engagements in which a person stands or stood."""
+        return [load for name in sorted(self.engagements_of.get(person, ())) for load in self.loads[name]]
 
     def advance(self, entries: Iterable[Entry]) -> Facts:
         """These facts and the ones that follow."""
@@ -102,13 +110,15 @@ class Facts:
                     bindings[known.account] = replace(known, proof=body["proof"], proven=entry.at)
             if "person" in body:
                 by_person.setdefault(body["person"], []).append(_record(entry))
+        stated = [load.engagement for versions in loads.values() for load in versions]
         return Facts(
             self.people | people,
             self.erased | erased,
             extended(self.by_person, by_person),
             MappingProxyType({**self.vendors, **vendors}),
             extended(self.loads, loads),
-            _with_staffing(self.engagements_of, loads),
+            _with(self.engagements_of, ((line.person, e.id) for e in stated for line in e.staffing)),
+            _with(self.worked_for, ((person, e.vendor) for e in stated for person in _of_vendor(e))),
             MappingProxyType({**self.bindings, **bindings}),
             MappingProxyType(dict(teams)),
         )
@@ -127,11 +137,13 @@ def _record(entry: Entry) -> FactRecord:
     )
 
 
-def _with_staffing(
-    known: Mapping[str, frozenset[str]], loads: Mapping[str, Iterable[Load]]
-) -> Mapping[str, frozenset[str]]:
+def _of_vendor(engagement: Engagement) -> Iterable[str]:
+    return engagement.vendor_lead, *(line.person for line in engagement.staffing)
+
+
+def _with(known: Mapping[str, frozenset[str]], pairs: Iterable[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
+    """What is known of each person, and these names as well."""
     new: dict[str, set[str]] = {}
-    for engagement, versions in loads.items():
-        for line in (line for load in versions for line in load.engagement.staffing):
-            new.setdefault(line.person, set()).add(engagement)
+    for person, name in pairs:
+        new.setdefault(person, set()).add(name)
     return MappingProxyType({**known, **{p: known.get(p, frozenset()) | more for p, more in new.items()}})

@@ -159,8 +159,7 @@ class Register:
 
     def staffed(self, engagement: str) -> tuple[str, ...]:
         """Who is assigned to an engagement and hasn't ended there, in the manifest's order."""
-        manifest = self.engagements.get(engagement)
-        lines = manifest.staffing if manifest else ()
+        lines = self.engagements[engagement].staffing if engagement in self.engagements else ()
         people = dict.fromkeys(line.person for line in lines)
         return tuple(person for person in people if not self._standing(person).assignments[engagement].ended)
 
@@ -169,6 +168,10 @@ class Register:
         named = [self.engagements[name] for name in self._facts.engagements_of.get(person, ())]
         staffed = {e.vendor for e in named if any(line.person == person for line in e.staffing)}
         return frozenset(staffed | {e.vendor for e in self.engagements.values() if e.vendor_lead == person})
+
+    def worked_for(self, person: str) -> frozenset[str]:
+        """The vendors for which any manifest, the present ones or an earlier one, has a person work or lead."""
+        return self._facts.worked_for.get(person, frozenset())
 
     # Facts
 
@@ -370,9 +373,8 @@ class Register:
 
     def _standing(self, person: str) -> Standing:
         if person not in self._standings:
-            engagements = sorted(self._facts.engagements_of.get(person, ()))
-            loads = [load for name in engagements for load in self._facts.loads[name]]
-            self._standings[person] = standing_of(person, self._facts.by_person.get(person, ()), loads)
+            told, loads = self._facts.by_person.get(person, ()), self._facts.loads_of(person)
+            self._standings[person] = standing_of(person, told, loads)
         return self._standings[person]
 
 

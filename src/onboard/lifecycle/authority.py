@@ -85,7 +85,7 @@ def actor_is(register: Register, actor: Actor) -> ActorIs:
         "person",
         actor.authenticated_by,
         outsourced(register, actor.id),
-        register.vendors_of(actor.id),
+        register.worked_for(actor.id),
         register.left(actor.id) is not None,
         frozenset(team for team, people in register.teams.items() if actor.id in people),
     )
@@ -96,7 +96,7 @@ def about(register: Register, actor: Actor, person: str, context: _About) -> _Ab
     engagements = [register.engagements[a.engagement] for a in register.assignments(person)] if person else []
     leads = {"sponsor": "sponsor", "product_owner": "product-owner", "company_lead": "company-lead"}
     held = {name for e in engagements for field, name in leads.items() if getattr(e, field) == actor.id}
-    same = bool(register.vendors_of(actor.id) & register.vendors_of(person)) if person else False
+    same = bool(register.worked_for(actor.id) & register.worked_for(person)) if person else False
     rest = {f.name: getattr(context, f.name) for f in fields(context)}
     rest |= {"is_self": actor.id == person, "same_vendor": same, "capacities": frozenset(held)}
     return type(context)(**rest)

@@ -115,7 +115,7 @@ def _refusal(services: Services, proposal: Proposal, actor: Actor, action: Actio
 
 def _hold_invariant(register: Register, proposal: Proposal, actor: Actor) -> None:
     """Raises NotAuthorised for the person concerned and their vendor's people, though a policy permitted it."""
-    same = register.vendors_of(actor.id) & register.vendors_of(proposal.person)
+    same = register.worked_for(actor.id) & register.worked_for(proposal.person)
     if actor.id == proposal.person or same:
         never = "Nobody approves their own access, nor for their own vendor"
         raise NotAuthorised(f"{never}: that holds whatever policies/authority permits. {UNTOUCHED}")

@@ -7,8 +7,8 @@ from onboard.policy.deeds import PersonIs
 
 
 def outsourced(register: Register, person: str) -> bool:
-    """Whether a manifest has, or once had, somebody among a vendor's people, or has them lead those."""
-    return bool(register.assignments(person) or register.vendors_of(person))
+    """Whether a manifest has, or once had, somebody among a vendor's people or lead them."""
+    return bool(register.worked_for(person))
 
 
 def of_the_company(register: Register, person: str) -> bool:
@@ -21,4 +21,4 @@ def person_is(register: Register, person: str) -> PersonIs:
     if not person:
         return PersonIs("")
     left = register.left(person) is not None
-    return PersonIs(person, outsourced(register, person), register.vendors_of(person), left)
+    return PersonIs(person, outsourced(register, person), register.worked_for(person), left)

@@ -120,7 +120,7 @@ def _require_other(register: Register, task: Task, actor: Actor) -> None:
     """Raises NotAuthorised for the person whom a task is about, for anybody of a vendor, and for whoever has left."""
     if actor.id == task.person:
         raise NotAuthorised(f"Nobody closes a task about themselves: {task.id} is about you. Nothing was changed.")
-    if register.vendors_of(actor.id) & register.vendors_of(task.person):
+    if register.worked_for(actor.id) & register.worked_for(task.person):
         raise NotAuthorised(
             f"Nobody closes a task about their own vendor: {task.id} is about a colleague. Nothing was changed."
         )
