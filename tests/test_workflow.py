@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer
 from ruamel.yaml import YAML
+from typer.core import TyperGroup
 
 from onboard.cli.impact_view import MARK
 from onboard.cli.main import app
@@ -29,7 +29,7 @@ COMMANDS = [command.strip() for step in STEPS for command in COMMAND.findall(ste
 @pytest.mark.parametrize("line", COMMANDS)
 def test_each_command_exists_with_its_options(line: str) -> None:
     words, command = shlex.split(line), typer.main.get_command(app)
-    while isinstance(command, click.Group):
+    while isinstance(command, TyperGroup):
         command = command.commands[words.pop(0)]
 
     with command.make_context("onboard", words, resilient_parsing=False) as context:
