@@ -291,6 +291,7 @@ _MOVING = ("result", "outcome", "outcome_at", "ended", "ended_at")
 
 def _attempt(row: Any) -> Attempt:
     """The attempt in a row: the table's columns are its fields, in their order."""
-    entry, at, *what, result, outcome, told, ended, over = row
+    entry, at, person, account, resource, before, after, digest, result, outcome, told, ended, over = row
+    what = (person, account, resource, before, after, digest)
     outcome_at, ended_at = (None if moment is None else instant(moment) for moment in (told, over))
     return Attempt(entry, instant(at), *what, Result(result), outcome, outcome_at, ended, ended_at)
