@@ -60,7 +60,7 @@ def _show(told: Told, name: Callable[[str], str]) -> None:
     for failure in told.failed:
         output.say(f"Not told: {failure}")
     for person in sorted(told.unproven):
-        output.say(f"{name(person)} can't be asked: no account there was shown to be theirs.")
+        output.say(f"{name(person)} can't be asked yet: no account where notices go was shown to be theirs.")
     if told.unproven:
         output.next_step(f"onboard person confirm {min(told.unproven)[:10]} --system SYSTEM")
     elif told.failed:

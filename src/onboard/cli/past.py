@@ -37,7 +37,7 @@ def access(person: str, as_of: str, as_json: bool) -> None:
         if as_json:
             output.emit_json(_json(found))
             return
-        output.say(f"{headline(found.register, _names(ledger), who)} ({_then(found)})")
+        output.prose(f"{headline(found.register, _names(ledger), who)} ({_then(found)})", indent=0)
         _table(ledger, found, by_person=True)
 
 

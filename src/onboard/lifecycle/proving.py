@@ -23,7 +23,7 @@ from onboard.wiring import Services
 WEAK = frozenset({Proof.CLAIMED, Proof.HANDED_OVER})
 
 _LETTER = """\
-Is the {kind} account {handle} (id {id}) yours?
+Is the account {handle} (id {id}) on {system} yours?
 
 If it is, and you expected this question, tell this code to the colleague at the company whom you work with, or type it
 in yourself:
@@ -108,7 +108,7 @@ def ask(services: Services, account: Account) -> Asked:
         return Asked(account, until, None, code)
     to = services.ledger.people.get(claim.person).email
     try:
-        mailer.send(to, f"Is this {account.system} account yours?", _letter(services, account, code, until))
+        mailer.send(to, f"Is this account on {account.system} yours?", _letter(account, code, until))
     except SystemFailed as failure:
         if not failure.uncertain:
             codes.void(claim)
@@ -116,9 +116,8 @@ def ask(services: Services, account: Account) -> Asked:
     return Asked(account, until, to)
 
 
-def _letter(services: Services, account: Account, code: str, until: datetime) -> str:
+def _letter(account: Account, code: str, until: datetime) -> str:
     return _LETTER.format(
-        kind=services.readers[account.system].kind.title(),
         handle=account.handle,
         id=account.external_id,
         code=code,

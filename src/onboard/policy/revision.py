@@ -12,15 +12,21 @@ from onboard.errors import BadInput
 #: Seconds until git is no longer waited for.
 PATIENCE = 5.0
 
+#: What policies are written in. Other files that git ignores (an editor's, the desktop's) don't matter.
+_POLICY = ("*.yaml", "*.cedar", "*.cedarschema")
+
 _FETCH = "A shallow clone may lack it: fetch it, or name a folder with --base-policies."
 
 
 def revision_of(folder: Path) -> str | None:
-    """The commit (40 hex digits) that these files are exactly; None outside git, or where something was changed since.
+    """The commit (40 hex digits) that these files are exactly.
+
+    None outside git, where git ignores one of them, or where something was changed since.
 
     Never raises: the policy's own hash identifies it anyway.
     """
-    if _git(folder, "status", "--porcelain", "--", ".") != "":
+    changed, ignored = ("status", "--porcelain", "--", "."), ("status", "--porcelain", "--ignored", "--", *_POLICY)
+    if _git(folder, *changed) != "" or _git(folder, *ignored) != "":
         return None
     return _git(folder, "rev-parse", "HEAD") or None
 
