@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import Any
+
 from onboard.ledger import Ledger
+from onboard.wiring import starter_policies
 from tests.cli.house import House, next_command
 
 API = "github:repo:acme/payments-api"
@@ -68,3 +72,27 @@ def test_the_reason_stands_nowhere_but_under_the_persons_key(house: House) -> No
 
     assert "Zebedee" not in journal
     assert "Zebedee" in house("requests").stdout
+
+
+def test_a_broken_glass_says_until_when_and_who_reviews_it(house: House) -> None:
+    house.settle()
+    policies = house.folder / "emergency"
+    shutil.copytree(starter_policies(), policies)
+    rule = f'@id("glass") @because("b") @owner("{house.ids["ada"]}")'
+    (policies / "authority" / "glass.cedar").write_text(
+        f'{rule} permit (principal, action == Action::"break_glass", resource);'
+    )
+    told: Any = {"ONBOARD_POLICIES": str(policies), "ONBOARD_ALARMS__TELL": f"file:{house.folder / 'alarms'}"}
+    words = ("break-glass", "marta", API, "--level=push", "--because=down")
+
+    made = house(*words, by="marta", **told)
+
+    assert "Break-glass " in made.stdout
+    assert "Ada Berg: review the break-glass: push" in " ".join(made.stdout.split())
+    assert narrow(made.stdout)
+    assert "repo:acme/payments-api push" in house.held("marta")
+    assert "took push" in (house.folder / "alarms").read_text()
+    assert "Review the break-glass" in house("tasks").stdout
+    assert "Nothing waits for you." in house("inbox", by="ada").stdout
+    longer = house(*words, "--for=2h", by="marta", code=2, **told)
+    assert "1 h at most" in longer.stderr

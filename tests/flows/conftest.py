@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from onboard.cli.context import services
 from onboard.cli.main import app
-from onboard.ledger import Ledger, records
+from onboard.ledger import Ledger, Record, records
 from onboard.lifecycle import approvals
 from onboard.model import OPERATOR
 from onboard.sandbox.client import SandboxClient
@@ -100,6 +100,11 @@ class Company:
         noted = [records.happened(name, self.marta, engagement=where[name]) for name in facts]
         with self.ledger() as ledger:
             ledger.journal.append_many(noted, actor=OPERATOR, at=datetime.now(UTC))
+
+    def note(self, record: Record) -> int:
+        """Put something on record; its entry's number."""
+        with self.ledger() as ledger:
+            return ledger.journal.record(record, actor=OPERATOR, at=datetime.now(UTC)).seq
 
     def approve(self) -> None:
         """Have what is open approved by the sponsor and the product owner, each by their own Vault login."""

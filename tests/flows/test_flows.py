@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from onboard.ledger.extras import requested, withdrawn
+from onboard.model import Resource
 from tests.flows.conftest import Company, private_words
 from tests.flows.prefect_server import Prefect
 
@@ -23,9 +26,10 @@ def run(name: str, *parameters: str) -> Any:
     from onboard.flows.onboarding import onboarding
     from onboard.flows.ramp_up import ramp_up
     from onboard.flows.role_change import role_change
+    from onboard.flows.sweep import sweep
     from onboard.flows.tooling_setup import tooling_setup
 
-    flows = (discovery, tooling_setup, ramp_up, onboarding, role_change, offboarding, access_review)
+    flows = (discovery, tooling_setup, ramp_up, onboarding, role_change, offboarding, access_review, sweep)
     return {flow.name: flow for flow in flows}[name](*parameters, return_state=True)
 
 
@@ -241,6 +245,23 @@ def _in_discovery(company: Company) -> None:
     company.approve()
     run("discovery", company.marta)
     company.sandbox.accept("marta")
+
+
+def test_the_sweep_takes_back_what_is_over_and_says_how_much(prefect: Prefect, company: Company) -> None:
+    company.record("nda_signed")
+    push, ends = Resource.parse("github:repo:acme/payments-api"), datetime.now(UTC) + timedelta(hours=1)
+    asked = company.note(requested(company.marta, "payments", push, "push", ends))
+    run("discovery", company.marta)
+    company.approve()
+    run("discovery", company.marta)
+    company.sandbox.accept("marta")
+    assert run("sweep").message == "people 0 · taken back 0 · failed 0 · announced 0"
+    company.note(withdrawn(company.marta, asked))
+
+    state = run("sweep")
+
+    assert (state.name, state.message) == ("Done", "people 1 · taken back 1 · failed 0 · announced 0")
+    assert "repo:acme/payments-api pull" in company.held("github")
 
 
 def test_the_review_ends_in_findings_and_names_nobody(prefect: Prefect, company: Company) -> None:

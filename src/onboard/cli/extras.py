@@ -169,7 +169,7 @@ def _conclude(
         view.View(report, register, context.names(services)).show()
         for task in register.open_tasks() if made and made.owner else ():
             if made and task.person == made.person and task.what.startswith(REVIEW):
-                output.say(f"Task {task.id}, until {task.due}, {context.name(services, task.owner)}: {task.what}")
+                output.prose(f"Task {task.id}, until {task.due}, {context.name(services, task.owner)}: {task.what}")
         _say_failed(failed)
     output.leave(code)
 
