@@ -16,6 +16,8 @@ QUOTED = " (quoted, if it looks like a date)."
 ROLE_FILE = "roles/engineer.yaml"
 LEVELS = "a GitHub repo has pull, triage, push, maintain, admin. Did you mean push?"
 
+RULE = '@id("deep") @because("b") @control("c") forbid (principal, action, resource) when {{ {} }};'
+
 
 def test_five_mistakes_in_four_files_give_five_messages_with_file_and_line() -> None:
     files = {
@@ -246,3 +248,18 @@ def test_terms_carry_what_the_files_say() -> None:
     assert it.stage("engineer", Phase.DISCOVERY).leave == ("security_training",)
     assert it.stage("engineer", Phase.FULL_OPERATION).leave == ()
     assert it.facts["first_merge"].milestone
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("roles/deep.yaml", "role: " + "[" * 50_000, "nests more than 100 deep"),
+        ("roles/deep.yaml", "- " * 50_000 + "x", "nests more than 100 deep"),
+        ("guardrails/deep.cedar", RULE.format("(" * 5000 + "true" + ")" * 5000), "nests brackets more than 100 deep"),
+        ("guardrails/deep.cedar", RULE.format("true" + " || true" * 20_000), "more than 2000 operators"),
+        ("guardrails/schema.cedarschema", "entity A {a:" + "{a:" * 5000, "nests brackets more than 100 deep"),
+    ],
+)
+def test_what_would_overflow_a_parsers_stack_is_named_instead(file: str, text: str, expected: str) -> None:
+    (found,) = [line for line in complaints({**FILES, file: text}) if f"{file}:1 " in line]
+    assert expected in found

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from yaml import MarkedYAMLError, Node, SafeLoader, YAMLError, compose
+from yaml import MarkedYAMLError, Node, SafeLoader, YAMLError, compose, parse
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 try:
@@ -20,6 +21,11 @@ except ImportError:  # PyYAML without libyaml: the same, slower
 __all__ = ["TAG", "MappingNode", "MarkedYAMLError", "Node", "ScalarNode", "SequenceNode", "YAMLError", "composed"]
 
 TAG = "tag:yaml.org,2002:"
+
+#: How deep a file may nest. Far deeper, composing it would overflow the stack and end the process.
+DEEPEST = 100
+#: Characters up to which no file nests so deep that it would.
+_SHORT = 10_000
 
 #: What a plain scalar is, by the characters it may begin with; "" is an empty one. The first that fits counts.
 _PLAIN = (
@@ -45,5 +51,16 @@ for _name, _pattern, _first in _PLAIN:
 
 def composed(text: str) -> Node | None:
     """The root node; None for a text without content. Raises YAMLError, with a mark where it can tell the place."""
+    if len(text) > _SHORT:
+        _require_shallow(text)
     found: Node | None = compose(text, Loader=_Loader)
     return found
+
+
+def _require_shallow(text: str) -> None:
+    depth = 0
+    for event in parse(text, Loader=_Loader):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            problem, mark = f"it nests more than {DEEPEST} deep", event.start_mark
+            raise MarkedYAMLError(problem=problem, problem_mark=mark)  # type: ignore[arg-type] - libyaml's own Mark

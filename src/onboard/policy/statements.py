@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Protocol
 
 import cedarpy
@@ -18,6 +19,10 @@ from onboard.model import SLUG, Source
 from onboard.policy.strict import Notes
 
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|;')
+_OPERATOR = re.compile(r"\|\||&&|[-+*.]|\belse\b")
+#: How deep brackets may nest, and how many operators a rule may have. Far beyond, Cedar's parser overflows the stack.
+DEEPEST = 100
+MOST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,9 @@ def schema_of(text: str | None, file: str, what: str, notes: Notes) -> cedarpy.S
     source = Source(file, 1)
     if text is None:
         notes.add(source, f"there are {what} but no schema to check them by. Restore the one that onboard ships.")
+        return None
+    if _too_deep(text):
+        notes.add(source, f"this schema nests brackets more than {DEEPEST} deep. Restore the one that onboard ships.")
         return None
     try:
         return cedarpy.Schema.from_str(text)
@@ -74,6 +82,10 @@ def _cut(text: str, file: str) -> Iterator[tuple[str, Source]]:
 
 
 def _checked(text: str, source: Source, schema: cedarpy.Schema, notes: Notes) -> Statement | None:
+    if _too_deep(text) or len(_OPERATOR.findall(_bare(text))) > MOST:
+        limits = f"nests brackets more than {DEEPEST} deep, or has more than {MOST} operators"
+        notes.add(source, f"this rule {limits}. Write several rules, or a set: [a, b].contains(c).")
+        return None
     checked = cedarpy.validate_policies(text, schema)
     if not checked:
         for error in checked.errors:
@@ -86,6 +98,16 @@ def _checked(text: str, source: Source, schema: cedarpy.Schema, notes: Notes) ->
     (policy,) = policies.values()
     annotations = {name: (value or "").strip() for name, value in policy.get("annotations", {}).items()}
     return Statement(text, source, policy["effect"], annotations, policy)
+
+
+def _bare(text: str) -> str:
+    """A text without its strings and comments."""
+    return _TOKEN.sub("", text)
+
+
+def _too_deep(text: str) -> bool:
+    depth = accumulate((mark in "([{") - (mark in ")]}") for mark in _bare(text))
+    return max(depth, default=0) > DEEPEST
 
 
 def annotated(statement: Statement, names: Iterable[str], notes: Notes) -> bool:
