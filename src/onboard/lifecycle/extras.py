@@ -14,7 +14,7 @@ from onboard.extras import Extra, ExtraKind
 from onboard.ledger import Record, Register, records, task_id
 from onboard.ledger.extras import announced, glass_broken, requested, withdrawn
 from onboard.levels import scale_of
-from onboard.lifecycle.authentication import AUTHENTICATED
+from onboard.lifecycle.authentication import VAULT_LOGIN
 from onboard.lifecycle.authority import UNTOUCHED, about, permitted, require
 from onboard.lifecycle.gates import assignment_of
 from onboard.lifecycle.needs import high_risk, owners_of
@@ -65,7 +65,7 @@ def break_glass(services: Services, person: str, ask: Ask, actor: Actor) -> tupl
 
     Guardrails hold as for everything else. Raises BadInput as `request`, and NotAuthorised for anybody but the person.
     """
-    if actor.authenticated_by not in AUTHENTICATED or actor.id != person:
+    if actor.authenticated_by != VAULT_LOGIN or actor.id != person:
         raise NotAuthorised(f"Nobody breaks the glass for somebody else: it takes their own Vault login. {UNTOUCHED}")
     return _taken(services, person, ask, actor, ExtraKind.BREAK_GLASS)
 
@@ -89,11 +89,9 @@ def _extra(services: Services, register: Register, person: str, ask: Ask, actor:
     owner = _owner(register, rules, person) if kind is ExtraKind.BREAK_GLASS else None
     reason, ends = services.ledger.people.note(person, ask.because.strip()), (now + ask.lasting).replace(microsecond=0)
     where = (person, assignment.engagement, spec.resource, ask.level, ends)
-    told = [requested(*where)] if owner is None else [glass_broken(*where, rule=owner[0].id, owner=owner[1])]
-    told = [told[0].noted(reason)]
-    if owner is not None:
-        told.append(_task(services, register, person, ask, owner[1]))
-    services.ledger.journal.append_many(told, actor=actor, at=now)
+    fact = requested(*where) if owner is None else glass_broken(*where, rule=owner[0].id, owner=owner[1])
+    review = [] if owner is None else [_task(services, register, person, ask, owner[1])]
+    services.ledger.journal.append_many([fact.noted(reason), *review], actor=actor, at=now)
     return register_of(services).extras(person)[-1]
 
 
