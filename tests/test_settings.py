@@ -71,6 +71,7 @@ def test_a_secret_written_into_the_file_is_refused_and_not_repeated(tmp_path: Pa
     ("text", "expected"),
     [
         ("[systems.github", "onboard.toml  can't be read: Expected ']'"),
+        ("x = " + "[" * 5000, "onboard.toml  can't be read: maximum recursion depth"),
         ("systems = 3", "systems: expected a table, and found a value. Write [systems], and its keys below."),
         ("limits = [1]", "limits: expected a table, and found a value. Write [limits]"),
         ("[systems]\ngithub = 'ghp_x'", "systems.github: expected a table, and found a value. Write [systems.github]"),

@@ -83,7 +83,7 @@ def load(environment: Mapping[str, str], directory: Path) -> Settings:
     home = file.parent if file else directory
     try:
         written = TomlConfigSettingsSource(Settings, file)()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise BadInput.one(f"can't be read: {error}", FILE) from None
     variables = _Variables(environment, directory)
     systems = {*_tables(written), *(path[1] for path in variables.names if path[0] == "systems")}

@@ -169,6 +169,17 @@ def test_text_that_is_not_utf8_is_reported_beside_everything_else(tmp_path: Path
     ]
 
 
+def test_a_file_that_cannot_be_read_is_bad_input_so_that_removals_go_on_under_the_last_policy(tmp_path: Path) -> None:
+    (tmp_path / "roles").mkdir()
+    (tmp_path / "roles/gone.yaml").symlink_to("nowhere.yaml")
+    (tmp_path / "roles/loop.yaml").symlink_to("loop.yaml")
+
+    with pytest.raises(BadInput, match="can't be read: No such file") as caught:
+        load(tmp_path, SYSTEMS)
+
+    assert len(caught.value.problems) == 2
+
+
 def test_a_folder_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is no folder"):
         load(tmp_path / "nowhere", SYSTEMS)

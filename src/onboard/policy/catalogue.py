@@ -122,8 +122,22 @@ def load(folder: Path, systems: Mapping[str, Kind]) -> Policy:
         raise BadInput.one(
             f"{folder} is no folder. Correct the setting; without one, the policies that onboard ships are used."
         )
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return _policy({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}, systems, folder.name)
+    return _policy(_files(folder), systems, folder.name)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """What is in a folder, by path. Raises BadInput naming all that can't be read, links to nowhere included."""
+    files: dict[str, bytes] = {}
+    notes = Notes(folder.name)
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            if path.is_file() or (path.is_symlink() and not path.is_dir()):
+                files[name] = path.read_bytes()
+        except OSError as error:
+            notes.add(Source(name, 1), f"this file can't be read: {error.strerror}. Correct it, or delete it.")
+    notes.raise_all()
+    return files
 
 
 def load_at(folder: Path, revision: str, systems: Mapping[str, Kind]) -> Policy:

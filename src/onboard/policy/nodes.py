@@ -63,4 +63,4 @@ def _require_shallow(text: str) -> None:
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > DEEPEST:
             problem, mark = f"it nests more than {DEEPEST} deep", event.start_mark
-            raise MarkedYAMLError(problem=problem, problem_mark=mark)  # type: ignore[arg-type] - libyaml's own Mark
+            raise MarkedYAMLError(problem=problem, problem_mark=mark)  # type: ignore[arg-type]  # libyaml's Mark
