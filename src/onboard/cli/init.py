@@ -76,7 +76,7 @@ TEMPLATE = """\
 # jira_project = "SEC"
 # jira_issue_type = "Task"
 # jira_names = false            # tickets have people's ids, not their names
-# jira_approved = "Approved"    # moving the ticket to this status approves, to the other one refuses; a comment does too
+# jira_approved = "Approved"    # moving the ticket here approves, to the other one refuses; a comment does too
 # jira_refused = "Rejected"
 
 # Who is told out loud that the glass was broken (onboard break-glass) or that somebody was found on a decoy: a Slack
