@@ -228,7 +228,7 @@ def test_a_lost_answer_is_told_again_which_is_harmless_to_readers(office: Office
 @pytest.mark.parametrize(
     ("witness", "said"),
     [
-        ("slack:nowhere", "tell nowhere a checkpoint: answered channel_not_found"),
+        ("slack:nowhere", "tell nowhere a line: answered channel_not_found"),
         ("jira:PAY-99", r"tell PAY-99 a checkpoint: answered 404"),
         ("jira:../user", r"\.\./user is no issue's key"),
     ],

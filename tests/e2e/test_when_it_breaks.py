@@ -147,9 +147,9 @@ def test_five_mistakes_in_the_policies_are_five_messages_and_nothing_is_written(
     mistakes = _spoil(shell.folder / "policies" / "roles" / "qa-engineer.yaml")
 
     checked = shell("policy", "check", code=2)
-    changed = shell("change-role", "marta", "qa-engineer", code=2)
+    planned = shell("plan", "--person", "marta", code=2)
 
-    for said in (checked.stderr, changed.stderr):
+    for said in (checked.stderr, planned.stderr):
         lines = [line for line in said.splitlines() if "qa-engineer.yaml:" in line]
         assert sorted(int(line.split(":")[1].split()[0]) for line in lines) == mistakes, said
         assert "5 problems in 1 file; nothing was changed." in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from onboard.ledger import records
 from onboard.lifecycle import offboarding
 from onboard.lifecycle.reconciling import Report, plan
 from onboard.model import OPERATOR, Phase
+from onboard.policy.catalogue import Policy
 from tests.lifecycle.test_phases import DISCOVERY
 from tests.world import IDS, World
 
@@ -189,7 +191,9 @@ def test_what_a_guardrail_forbids_cannot_be_approved(world: World) -> None:
     role = world.services.policy.files[name].replace(
         "acme/payments-api, level: push", "acme/payments-api, level: admin"
     )
-    changed = world.with_policy(**{name: role})
+    files = {**world.services.policy.files, name: role}
+    kept = Policy.kept(files, world.services.settings.kinds)  # as it was in force before its guardrail came
+    changed = replace(world, services=replace(world.services, policy=kept))
     changed.standing("marta", Phase.FULL_OPERATION)
     report = changed.reconcile("marta")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from onboard.errors import BadInput, SystemFailed
 from onboard.sandbox.client import SandboxClient, SandboxProcess
+from onboard.sources import SECRETS, SECTIONS
 
 MARKER = "made-by-onboard-demo"
 PATIENCE = 60.0
-SECRETS = ("TOKEN", "READ_TOKEN", "BOT_TOKEN", "ADMIN_TOKEN", "READ_ADMIN_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _configure(folder: Path, settings: Mapping[str, str]) -> None:
     for variable, value in settings.items():
         system, _, field = variable.removeprefix("ONBOARD_").partition("__")
         entries = tables.setdefault(*_table(system.lower()))
-        if field in SECRETS:
+        if field.lower() in SECRETS:
             path = secrets / f"{system}-{field}".lower()
             path.touch(mode=0o600)
             path.write_text(value)
@@ -101,8 +101,8 @@ def _configure(folder: Path, settings: Mapping[str, str]) -> None:
 
 
 def _table(name: str) -> tuple[str, list[str]]:
-    """The table that a system's settings, or the mail server's, stand in, and how it begins."""
-    if name == "mail":
+    """The table that a system's settings, or another section's, stand in, and how it begins."""
+    if name in SECTIONS:
         return name, []
     return f"systems.{name}", [f'kind = "{name}"', 'protected = ["onboard-bot"]']
 

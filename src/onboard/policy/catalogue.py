@@ -93,8 +93,6 @@ class Policy:
         cls, files: Mapping[str, str], draft: Draft, guardrails: Guardrails, beside: _Beside, notes: Notes
     ) -> Policy:
         authority = compile_authority(files, notes)
-        for check in CHECKS:
-            check(draft, notes)
         notes.raise_all()
         return cls(
             bundle_hash(files),
@@ -208,6 +206,8 @@ def _draft(files: Mapping[str, str], systems: Mapping[str, Kind], notes: Notes) 
         frozenset({*files, *single} - read_files),
         frozenset(word for name, text in files.items() if name.endswith(".cedar") for word in _WORD.findall(text)),
     )
+    for check in CHECKS:
+        check(draft, notes)
     return draft, guardrails
 
 

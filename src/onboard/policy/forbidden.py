@@ -27,12 +27,12 @@ def no_line_is_always_forbidden(
 ) -> None:
     """Notes each line of a role that guardrails forbid for everybody, with the rule and the way out.
 
-    A line for which there is an exception stands there for that one.
+    A line for which there is an exception stands there for that one; of one that is wrong otherwise that is enough.
     """
     judge = Judge(guardrails)
     for role, line in draft.lines():
         spec = draft.resources.get(line.resource)
-        if spec is not None and line.resource.system in draft.systems:
+        if spec is not None and line.resource.system in draft.systems and not notes.any_at(line.source):
             excepted = {x.rule for x in exceptions if x.resource == line.resource and x.role in (None, role.name)}
             for rule in _always_forbidding(judge, draft, role, line, spec):
                 if rule.id in excepted:

@@ -43,8 +43,14 @@ class Notes:
 
     def add(self, source: Source, message: str) -> None:
         """Note a problem at a line; the message says what is wrong and the way out."""
-        file = f"{self._folder}/{source.file}" if self._folder else source.file
-        self._problems.add(Problem(file, source.line, message))
+        self._problems.add(Problem(self._file(source), source.line, message))
+
+    def _file(self, source: Source) -> str:
+        return f"{self._folder}/{source.file}" if self._folder else source.file
+
+    def any_at(self, source: Source) -> bool:
+        """Whether a problem was noted at a line."""
+        return any((problem.file, problem.line) == (self._file(source), source.line) for problem in self._problems)
 
     def raise_all(self) -> None:
         """Raises BadInput with every problem noted, if there is any."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from onboard.connectors.base import Scope
 from onboard.engine.parallel import each
+from onboard.errors import BadInput
 from onboard.ledger import Register, records
 from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.proposing import bind_everybody
@@ -55,8 +56,11 @@ class Review:
 def review(services: Services, actor: Actor, audit: Path | None = None) -> Review:
     """Review everybody's access on every resource of every system, having bound whom we know. Changes no system.
 
-    `audit`: the file of Vault's audit device, where that isn't the one that the settings name.
+    `audit`: the file of Vault's audit device, where that isn't the one that the settings name. Raises BadInput where
+    the policies can't be read and none were ever in force: there is nothing to hold access against.
     """
+    if services.fallen_back and register_of(services).policy is None:
+        raise BadInput.one("The policies can't be read, and none were ever in force. See onboard policy check.")
     bind_everybody(services, actor)
     register = register_of(services)
     scope = Scope(None, fresh=frozenset(services.policy.resources))

@@ -29,7 +29,7 @@ class GitHubError(Exception):
         self,
         status: int,
         message: str,
-        errors: Iterable[Mapping[str, str]] = (),
+        errors: Iterable[Mapping[str, str] | str] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
