@@ -106,7 +106,7 @@ class _Asked:
         def enough(chosen: Sequence[Move]) -> bool:
             return self._may_have(level, suppose(self.register, chosen))
 
-        return tuple(tuple(move.words for move in chosen) for chosen in shortest(moves, enough))
+        return tuple(tuple(move.words for move in chosen) for chosen in _earliest(shortest(moves, enough)))
 
     def _grants(self, register: Supposed) -> tuple[Grant, ...]:
         return desired(self.policy, register, [register.person], self.today)
@@ -132,6 +132,14 @@ def shortest(moves: Sequence[Move], enough: Callable[[Sequence[Move]], bool]) ->
         if found or tried > BOUND:
             return found
     return tuple(_reduced(moves, enough))
+
+
+def _earliest(lists: Iterable[Sequence[Move]]) -> Iterable[Sequence[Move]]:
+    """Of lists that differ only in which phase is reached, the one with the earliest, which comes first."""
+    found: dict[tuple[object, ...], Sequence[Move]] = {}
+    for chosen in lists:
+        found.setdefault(tuple(m.about if m.about[0] == "phase" else m.words for m in chosen), chosen)
+    return found.values()
 
 
 def _apart(moves: Iterable[Move]) -> bool:
