@@ -26,6 +26,10 @@ class Scale:
             return -1
         return self.levels.index(level) if level in self.levels else len(self.levels)
 
+    def includes(self, held: str, wanted: str) -> bool:
+        """Whether who holds the one level has what the other gives; on an open scale only the same does."""
+        return held == wanted or (not self.open and self.rank(wanted) <= self.rank(held))
+
     def join(self, levels: Iterable[str]) -> str:
         """The highest of `levels`."""
         return max(levels, key=self.rank)

@@ -33,8 +33,12 @@ def test_a_login_whose_handle_was_changed_by_nobody_known_approves_nothing_until
     with pytest.raises(NotAuthorised, match="changed on"):
         world.approve(digest, "ada")
 
-    by_piet = Actor(IDS["piet"], VAULT_LOGIN)
     confirmed = records.handle_changed(IDS["ada"], "vault")
+    by_lead, by_piet = Actor(IDS["viktor"], VAULT_LOGIN), Actor(IDS["piet"], VAULT_LOGIN)
+    world.services.ledger.journal.record(confirmed, actor=by_lead, at=world.clock())
+    with pytest.raises(NotAuthorised, match="changed on"):  # a vendor's lead is no colleague
+        world.approve(digest, "ada")
+
     world.services.ledger.journal.record(confirmed, actor=by_piet, at=world.clock())
     assert world.approve(digest, "ada").digest == digest
 

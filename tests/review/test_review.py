@@ -118,6 +118,19 @@ def test_what_somebody_holds_and_a_new_guardrail_forbids_is_found(staffed: World
     ]
 
 
+def test_of_the_roles_of_a_project_only_the_forbidden_one_is_found(staffed: World) -> None:
+    staffed.onboarded("marta", phase=Phase.RAMP_UP)
+    rule = """@id("no-work") @because("Work is for our own") @control("A.8.2")
+    forbid (principal, action == Action::"hold", resource) when { context.level == "Developers" };
+    """
+    files = {**staffed.services.policy.files, "guardrails/new.cedar": rule}
+    later = Policy.kept(files, staffed.services.settings.kinds)
+
+    assert found(replace(staffed, services=replace(staffed.services, policy=later))) == [
+        "high forbidden marta jira:project:PAY Developers"
+    ]
+
+
 def test_an_invitation_that_expired_is_low(world: World) -> None:
     world.standing("marta")
     world.granted(world.reconcile("marta"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +118,3 @@ def report(survey: Survey, proposed: Proposed) -> str:
 
 def _rows(cells: Iterable[tuple[str, ...]]) -> list[str]:
     return [f"- {' '.join(row)}" for row in cells]
-
-
-def left_per_person(proposed: Proposed) -> Counter[str]:
-    """How many rights each person holds that no proposed role gives them."""
-    return Counter(leftover.person for leftover in proposed.leftovers)

@@ -312,8 +312,5 @@ def _state(grant: Grant, subject: Subject, sight: Sight) -> HoldingState | None:
     account = subject.accounts.get(grant.resource.system)
     held = sight.held(account).get(grant.resource, []) if account else []
     scale = scale_of(grant.resource)
-
-    def enough(level: str) -> bool:
-        return level == grant.level if scale.open else scale.rank(level) >= scale.rank(grant.level)
-
-    return min((h.state for h in held if enough(h.level)), key=list(HoldingState).index, default=None)
+    states = (h.state for h in held if scale.includes(h.level, grant.level))
+    return min(states, key=list(HoldingState).index, default=None)

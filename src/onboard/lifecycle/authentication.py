@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from onboard.errors import NotAuthorised
 from onboard.ledger import Register
 from onboard.ledger.facts import FactRecord
+from onboard.lifecycle.company import outsourced
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import register_of
 from onboard.model import OPERATOR, Actor
@@ -72,7 +73,7 @@ def unvouched(register: Register, person: str, handle: str) -> FactRecord | None
     if change is None:
         return None
     by = change.actor
-    return change if by.authenticated_by != VAULT_LOGIN or register.assignments(by.id) else None
+    return change if by.authenticated_by != VAULT_LOGIN or outsourced(register, by.id) else None
 
 
 def _bound_now(services: Services, system: str, entity: str) -> str | None:

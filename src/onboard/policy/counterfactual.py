@@ -114,7 +114,7 @@ class _Asked:
     def _given(self, level: str, register: Supposed) -> bool:
         scale = self.policy.scale(self.resource)
         levels = [grant.level for grant in self._grants(register) if grant.resource == self.resource]
-        return level in levels or (not scale.open and any(scale.rank(level) <= scale.rank(one) for one in levels))
+        return any(scale.includes(one, level) for one in levels)
 
     def _may_have(self, level: str, register: Supposed) -> bool:
         """Whether policy gives it, and no guardrail stands against what the person would hold then."""

@@ -162,7 +162,7 @@ def _reasons(
 
 def _met(scale: Scale, level: str, held: set[str]) -> bool:
     """Whether what is held includes the level."""
-    return level in held or (not scale.open and any(scale.rank(level) <= scale.rank(other) for other in held))
+    return any(scale.includes(other, level) for other in held)
 
 
 def _work(policy: Policy, register: RegisterView, assignment: Assignment, today: date) -> _Work | str:

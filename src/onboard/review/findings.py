@@ -145,9 +145,8 @@ def _stranger(holding: Holding, books: Books) -> Finding:
 
 def _drift(holding: Holding, who: Bound, books: Books) -> Iterator[Finding]:
     grants = books.wanted.get((who.person, holding.resource), ())
-    levels = [grant.level for grant in grants]
-    scale = scale_of(holding.resource)
-    enough = holding.level in levels if scale.open else any(scale.rank(holding.level) <= scale.rank(x) for x in levels)
+    levels, scale = [grant.level for grant in grants], scale_of(holding.resource)
+    enough = [level for level in levels if scale.includes(level, holding.level)]
     if enough and holding.state is HoldingState.EXPIRED:
         yield _finding(FindingKind.LAPSED, Severity.LOW, holding, who, "its invitation expired; invite again")
     elif not enough:
@@ -155,7 +154,7 @@ def _drift(holding: Holding, who: Bound, books: Books) -> Iterator[Finding]:
         origin = "no longer carried by policy" if ours else "granted outside onboard"
         gives = f"policy gives {', '.join(levels)}" if levels else "policy gives nothing here"
         yield _finding(FindingKind.DRIFT, Severity.HIGH, holding, who, f"{origin}; {gives}")
-    for level in levels if enough else ():
+    for level in enough:
         for message in books.forbidden.get((who.person, holding.resource, level), ()):
             yield _finding(FindingKind.FORBIDDEN, Severity.HIGH, holding, who, message)
 
@@ -170,7 +169,7 @@ def _missing(holdings: Mapping[Resource, tuple[Holding, ...]], books: Books) -> 
         held = [h.level for h in holdings[resource] if h.account == external]
         for grant in grants:
             scale = scale_of(resource)
-            there = grant.level in held if scale.open else any(scale.rank(x) >= scale.rank(grant.level) for x in held)
+            there = any(scale.includes(level, grant.level) for level in held)
             if not there and grant.level in levels:
                 severity = Severity.MEDIUM if resource.type in FOUNDATIONS else Severity.LOW
                 message = "granted, still wanted, and taken away outside onboard"

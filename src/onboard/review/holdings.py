@@ -88,10 +88,9 @@ def _read(reader: Reader, resource: Resource) -> Reading:
 def _covering(wanted: Iterable[Grant], person: str | None, holding: Holding) -> Grant | None:
     scale = scale_of(holding.resource)
     for grant in wanted:
-        if grant.person == person and grant.resource == holding.resource:
-            same = grant.level == holding.level
-            if same or (not scale.open and scale.rank(holding.level) <= scale.rank(grant.level)):
-                return grant
+        same = (grant.person, grant.resource) == (person, holding.resource)
+        if same and scale.includes(grant.level, holding.level):
+            return grant
     return _covering_route(wanted, person, holding)
 
 

@@ -110,9 +110,7 @@ def _observed(services: Services, people: Iterable[str]) -> Sight:
 def _holds(holds: Holds, refusal: Refusal) -> bool:
     grant, scale = refusal.grant, scale_of(refusal.grant.resource)
     levels = holds.get((grant.person, grant.resource), frozenset())
-    return grant.level in levels or (
-        not scale.open and any(scale.rank(level) >= scale.rank(grant.level) for level in levels)
-    )
+    return any(scale.includes(level, grant.level) for level in levels)
 
 
 def _grouped(shifts: Iterable[Shift], holds: Holds) -> tuple[Group, ...]:

@@ -89,8 +89,7 @@ def _held(register: Register, grants: Iterable[Grant], attempt: Attempt) -> Held
 
 
 def _covers(grant: Grant, attempt: Attempt) -> bool:
-    scale, level = scale_of(grant.resource), attempt.after or ""
-    return grant.level == level or (not scale.open and scale.rank(level) <= scale.rank(grant.level))
+    return scale_of(grant.resource).includes(grant.level, attempt.after or "")
 
 
 @dataclass(frozen=True)
