@@ -1,7 +1,7 @@
 """A child process that is killed, as by kill -9, at one point of its run, or that loses the answer to one write.
 
-Points are found by running: every transaction that writes to the ledger, and every request to a system, is one before
-and one after; a write's answer may besides be lost, after it took effect.
+Points are found by running: every transaction that writes to the ledger, every write of its keyring, and every
+request to a system, is one before and one after; a write's answer may besides be lost, after it took effect.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import signal
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
 
 from onboard.ledger.database import Database
+from onboard.ledger.keyring import FileKeyring
 
 #: What differs from run to run in an address.
 _NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|a-[0-9a-f]{32}|[0-9a-f]{24,}|\b\d{3,}\b")
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     """What a process does that others can see."""
 
     LEDGER = "ledger write"
+    KEYRING = "keyring write"
     READ = "read"
     WRITE = "write"
 
@@ -128,6 +130,7 @@ class Bomb:
     def arm(self) -> None:
         """From now on, for the rest of this process."""
         self._watch_ledger()
+        self._watch_keyring()
         self._watch_requests()
 
     def _watch_ledger(self) -> None:
@@ -141,6 +144,16 @@ class Bomb:
             self.done(*begun)
 
         Database.writing = watched  # type: ignore[assignment,method-assign]
+
+    def _watch_keyring(self) -> None:
+        replace = FileKeyring._replace
+
+        def watched(keyring: FileKeyring, keys: Mapping[str, bytes]) -> None:
+            begun = self.begins(Step(Kind.KEYRING, "replaced"))
+            replace(keyring, keys)
+            self.done(*begun)
+
+        FileKeyring._replace = watched  # type: ignore[method-assign]
 
     def _watch_requests(self) -> None:
         ask, hear = http.client.HTTPConnection.putrequest, http.client.HTTPConnection.getresponse

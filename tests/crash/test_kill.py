@@ -23,7 +23,7 @@ SEED = os.environ.get("CRASH_SEED", "20261123")
 TRIES = 2
 SORTS: tuple[Callable[[Point], bool], ...] = (
     lambda point: point.kind is Kind.WRITE and point.moment is not Moment.LOST,
-    lambda point: point.kind is Kind.LEDGER,
+    lambda point: point.kind in (Kind.LEDGER, Kind.KEYRING),
     lambda point: point.moment is Moment.LOST,
     lambda point: point.kind is Kind.READ,
 )
