@@ -29,12 +29,16 @@ from pydantic import SecretStr
 from vendor import for_all, minutes, taken
 
 from onboard.connectors.base import Reader, Residue, Writer
-from onboard.connectors.github import GitHubReader, GitHubWriter
-from onboard.connectors.jira import JiraReader, JiraWriter
-from onboard.connectors.jira_client import Deployment
+from onboard.connectors.github.reader import GitHubReader
+from onboard.connectors.github.writer import GitHubWriter
+from onboard.connectors.jira.client import Deployment
+from onboard.connectors.jira.reader import JiraReader
+from onboard.connectors.jira.writer import JiraWriter
 from onboard.connectors.levers import sharing
-from onboard.connectors.slack import SlackReader, SlackWriter
-from onboard.connectors.vault import VaultReader, VaultWriter
+from onboard.connectors.slack.reader import SlackReader
+from onboard.connectors.slack.writer import SlackWriter
+from onboard.connectors.vault.reader import VaultReader
+from onboard.connectors.vault.writer import VaultWriter
 from onboard.engine.parallel import each
 from onboard.model import Account, Kind, Resource
 from onboard.sandbox.client import SandboxClient

@@ -27,8 +27,8 @@ from sqlalchemy import func, insert, select
 
 from onboard.ledger import ChangeRecord, Ledger, Record, Result, records
 from onboard.ledger.entries import GENESIS, Head, seal
-from onboard.ledger.proofs import verify
-from onboard.ledger.tables import journal, matters
+from onboard.ledger.proof.proofs import verify
+from onboard.ledger.storage.tables import journal, matters
 from onboard.model import OPERATOR, Receipt, Resource
 
 sys.path.append(str(Path(__file__).parents[1]))

@@ -23,10 +23,10 @@ from plain import LOOPS
 from pydantic import SecretStr
 
 from onboard.connectors.base import Reader, Scope
-from onboard.connectors.github import GitHubReader
-from onboard.connectors.jira import JiraReader
-from onboard.connectors.slack import SlackReader
-from onboard.connectors.vault import VaultReader
+from onboard.connectors.github.reader import GitHubReader
+from onboard.connectors.jira.reader import JiraReader
+from onboard.connectors.slack.reader import SlackReader
+from onboard.connectors.vault.reader import VaultReader
 from onboard.sandbox.client import SandboxClient
 from onboard.sandbox.generate import ROLES, parse_sizes
 

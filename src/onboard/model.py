@@ -1,7 +1,7 @@
 """The words of the house: frozen values that every room speaks in. No I/O, no clock, no personal data.
 
 People are opaque ids here (`p-…`), accounts too (`a-…`); names, e-mails, handles and the vendors' external ids live in
-`onboard.ledger.people` and travel only inside `Account` and `Holding`, which are never written to the journal.
+`onboard.ledger.privacy.people` and travel only inside `Account` and `Holding`, which are never written to the journal.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from onboard.settings import JiraSettings, Settings, SlackSettings, variable
 from onboard.wiring import Clock, Purse
 
 if TYPE_CHECKING:
-    from onboard.connectors.jira_letters import JiraLetters
+    from onboard.connectors.jira.letters import JiraLetters
     from onboard.engine.budget import Budget
 
 
@@ -33,8 +33,8 @@ def carriers(
 
 def _carrier(settings: Settings, name: str, purse: Purse) -> Carrier:
     """Raises BadInput as `misnamed`, and as opening a credential does."""
-    from onboard.connectors.slack_api import Slack
-    from onboard.connectors.slack_letters import SlackLetters
+    from onboard.connectors.slack.api import Slack
+    from onboard.connectors.slack.letters import SlackLetters
 
     match settings.systems.get(name):
         case SlackSettings() as slack:
@@ -47,8 +47,8 @@ def _carrier(settings: Settings, name: str, purse: Purse) -> Carrier:
 
 def tickets(settings: Settings, name: str, purse: Purse) -> JiraLetters:
     """What writes tickets on that system. Raises as `_carrier`."""
-    from onboard.connectors.jira_client import JiraClient
-    from onboard.connectors.jira_letters import JiraLetters
+    from onboard.connectors.jira.client import JiraClient
+    from onboard.connectors.jira.letters import JiraLetters
 
     jira, asking = settings.systems.get(name), settings.notices
     if not isinstance(jira, JiraSettings):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onboard.errors import BadInput
-from onboard.ledger.checkpoints import Notary, Signer, Taken, Witness, take
-from onboard.ledger.notary import FileWitness, LocalSigner
+from onboard.ledger.proof.checkpoints import Notary, Signer, Taken, Witness, take
+from onboard.ledger.proof.notary import FileWitness, LocalSigner
 from onboard.model import Actor
 from onboard.settings import JiraSettings, Settings, SlackSettings
 from onboard.wiring import Clock, Purse, Services
@@ -72,8 +72,8 @@ def doubts(settings: Settings, age: timedelta | None) -> Iterator[str]:
 def _signer(settings: Settings, writing: Purse, reading: Purse) -> Signer:
     if settings.checkpoints.signer == "local":
         return LocalSigner(local_key(settings))
-    from onboard.connectors.vault_api import Vault
-    from onboard.connectors.vault_transit import TransitSigner
+    from onboard.connectors.vault.api import Vault
+    from onboard.connectors.vault.transit import TransitSigner
 
     mount, _, key = settings.checkpoints.signer.removeprefix("vault:").rpartition("/")
     name, vault = settings.vault
@@ -92,14 +92,14 @@ def witness(name: str, settings: Settings, purse: Purse, heading: str = CHECKPOI
     system, _, place = name.partition(":")
     match settings.systems.get(system):
         case SlackSettings() as slack:
-            from onboard.connectors.slack_api import Slack
+            from onboard.connectors.slack.api import Slack
             from onboard.connectors.witnesses import SlackWitness
 
             pace = purse.pace(system)
             bot = purse.open(slack.bot_token)
             return SlackWitness(Slack(system, slack.base_url, bot, purse.clock, retry=False, pace=pace), place, heading)
         case JiraSettings() as jira:
-            from onboard.connectors.jira_client import JiraClient
+            from onboard.connectors.jira.client import JiraClient
             from onboard.connectors.witnesses import JiraWitness
 
             token, pace = purse.open(jira.token), purse.pace(system)

@@ -35,7 +35,7 @@ from onboard.settings import (
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from onboard.connectors.github import AppInstallation
+    from onboard.connectors.github.app import AppInstallation
     from onboard.connectors.mail import Mailer
     from onboard.engine.budget import Budget
     from onboard.ledger import Ledger
@@ -99,7 +99,7 @@ class Services:
 
         Raises NotAuthorised where the token isn't valid or names nobody, SystemFailed, and BadInput without a Vault.
         """
-        from onboard.connectors.vault import whoami
+        from onboard.connectors.vault.login import whoami
 
         name, vault = self.settings.vault
         return name, whoami(vault.addr, token, vault.namespace, clock=self.clock)
@@ -171,7 +171,7 @@ def upgrade_ledger(settings: Settings, clock: Clock) -> tuple[str, str]:
 
     Raises as `open_ledger`, and SystemFailed where the keyring can't be used.
     """
-    from onboard.ledger.database import Database
+    from onboard.ledger.storage.database import Database
 
     shape = Database.upgraded(settings.ledger_url.get_secret_value())
     with closing(open_ledger(settings, clock)) as ledger:
@@ -274,7 +274,7 @@ class Purse:
         reads = self.purpose == "reading"
         token = vault.read_token if reads else vault.token
         if name not in self._tokens and token is None:
-            from onboard.connectors.vault import vault_login
+            from onboard.connectors.vault.login import vault_login
 
             role, secret = (vault.read_role_id, vault.read_secret_id) if reads else (vault.role_id, vault.secret_id)
             if role is None or secret is None:
@@ -287,7 +287,7 @@ def _fetch(name: str, vault: VaultSettings, token: SecretStr, path: str, field: 
     """One field of a secret, of KV 2 or 1 (GET /v1/PATH)."""
     from pydantic import SecretStr
 
-    from onboard.connectors.vault_api import Vault
+    from onboard.connectors.vault.api import Vault
 
     client = Vault(name, vault.addr, token, vault.namespace, clock, retry=True)
     answer = client.find(f"read the secret {path}", lambda c: c.adapter.get(url=f"/v1/{path}"))
@@ -305,24 +305,24 @@ def _reader(name: str, system: SystemSettings, purse: Purse) -> Reader:
     clock, pace = purse.clock, purse.pace(name)
     match system:
         case GitHubSettings():
-            from onboard.connectors.github import GitHubReader
+            from onboard.connectors.github.reader import GitHubReader
 
             credential = _github_credential(system, purse)
             return GitHubReader(name, system.base_url, system.org, credential, clock, pace, purse.memory(name))
         case JiraSettings():
-            from onboard.connectors.jira import JiraReader
+            from onboard.connectors.jira.reader import JiraReader
 
             email = system.read_email or system.email
             return JiraReader(
                 name, system.base_url, email, purse.open(system.read_token), system.deployment, clock, pace
             )
         case SlackSettings():
-            from onboard.connectors.slack import SlackReader
+            from onboard.connectors.slack.reader import SlackReader
 
             admin = purse.open(system.read_admin_token) if system.read_admin_token else None
             return SlackReader(name, system.base_url, purse.open(system.read_token), clock, pace, admin_token=admin)
         case VaultSettings():
-            from onboard.connectors.vault import VaultReader
+            from onboard.connectors.vault.reader import VaultReader
 
             token = purse.vault_token(name, system)
             return VaultReader(name, system.addr, token, system.namespace, clock, system.login_mount, pace)
@@ -332,23 +332,23 @@ def _writer(name: str, system: SystemSettings, purse: Purse) -> Writer:
     clock, pace = purse.clock, purse.pace(name)
     match system:
         case GitHubSettings():
-            from onboard.connectors.github import GitHubWriter
+            from onboard.connectors.github.writer import GitHubWriter
 
             return GitHubWriter(name, system.base_url, system.org, _github_credential(system, purse), clock, pace)
         case JiraSettings():
-            from onboard.connectors.jira import JiraWriter
+            from onboard.connectors.jira.writer import JiraWriter
 
             return JiraWriter(
                 name, system.base_url, system.email, purse.open(system.token), system.deployment, clock, pace
             )
         case SlackSettings():
-            from onboard.connectors.slack import SlackWriter
+            from onboard.connectors.slack.writer import SlackWriter
 
             admin = purse.open(system.admin_token) if system.admin_token else None
             bot = purse.open(system.bot_token)
             return SlackWriter(name, system.base_url, bot, admin, system.scim_base_url, clock, pace)
         case VaultSettings():
-            from onboard.connectors.vault import VaultWriter
+            from onboard.connectors.vault.writer import VaultWriter
 
             token = purse.vault_token(name, system)
             return VaultWriter(name, system.addr, token, system.namespace, clock, system.login_mount, pace)
@@ -356,7 +356,7 @@ def _writer(name: str, system: SystemSettings, purse: Purse) -> Writer:
 
 def _github_credential(system: GitHubSettings, purse: Purse) -> AppInstallation | SecretStr:
     """The token, or the App as installed, that the settings name for the purse's purpose."""
-    from onboard.connectors.github import AppInstallation
+    from onboard.connectors.github.app import AppInstallation
 
     if purse.purpose == "reading":
         token, app, installation, key = (

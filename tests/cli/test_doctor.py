@@ -11,8 +11,8 @@ import pytest
 
 from onboard.sandbox.client import SandboxClient
 from tests.cli.conftest import Onboard, person
-from tests.connectors.github_support import app_key, installed
-from tests.connectors.github_world import demo
+from tests.connectors.github.support import app_key, installed
+from tests.connectors.github.world import demo
 
 WRITING = ("ONBOARD_GITHUB__TOKEN", "ONBOARD_JIRA__TOKEN", "ONBOARD_SLACK__BOT_TOKEN", "ONBOARD_VAULT__TOKEN")
 

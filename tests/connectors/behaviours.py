@@ -9,8 +9,8 @@ from typing import Any
 import hvac
 
 from onboard.model import AccountKind, Resource
-from onboard.sandbox.slack_state import TEAM
-from tests.connectors.github_world import demo
+from onboard.sandbox.slack.state import TEAM
+from tests.connectors.github.world import demo
 from tests.connectors.stand import Case, Stand
 from tests.connectors.worlds import crowded_world
 

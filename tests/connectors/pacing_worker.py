@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from onboard.connectors.github_client import GitHubClient
+from onboard.connectors.github.client import GitHubClient
 from onboard.connectors.limits import limits_of
 from onboard.engine.budget import Budget
 from onboard.errors import SystemFailed

@@ -17,7 +17,7 @@ from slack_sdk import WebClient
 
 from onboard import wiring
 from onboard.connectors.base import Reader, Scope, Writer
-from onboard.connectors.slack import SlackReader
+from onboard.connectors.slack.reader import SlackReader
 from onboard.engine.perform import Outcome, perform
 from onboard.engine.plan import Change
 from onboard.ids import new_account_id

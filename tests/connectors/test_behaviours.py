@@ -14,7 +14,7 @@ from onboard.ledger.records import Result
 from onboard.model import Account, HoldingState, Resource
 from onboard.sandbox.client import SandboxClient
 from tests.connectors.behaviours import EVERY, GRANTED, crowd, forbid
-from tests.connectors.github_world import demo
+from tests.connectors.github.world import demo
 from tests.connectors.stand import Case, Stand
 
 Standing = Callable[..., Stand]

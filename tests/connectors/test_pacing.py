@@ -13,24 +13,25 @@ import pytest
 from pydantic import SecretStr
 
 from onboard.connectors.base import Scope
-from onboard.connectors.github import GitHubReader, GitHubWriter
-from onboard.connectors.github_client import GitHubClient
-from onboard.connectors.github_pace import costs
-from onboard.connectors.jira_client import JiraClient
+from onboard.connectors.github.client import GitHubClient
+from onboard.connectors.github.pace import costs
+from onboard.connectors.github.reader import GitHubReader
+from onboard.connectors.github.writer import GitHubWriter
+from onboard.connectors.jira.client import JiraClient
 from onboard.connectors.limits import limits_of
 from onboard.connectors.pacing import patient_for, urgent
-from onboard.connectors.slack_api import Slack
-from onboard.connectors.slack_pace import cost
-from onboard.connectors.slack_scim import Scim
-from onboard.connectors.vault_api import Vault
+from onboard.connectors.slack.api import Slack
+from onboard.connectors.slack.pace import cost
+from onboard.connectors.slack.scim import Scim
+from onboard.connectors.vault.api import Vault
 from onboard.engine.budget import Budget, Paced
 from onboard.errors import SystemFailed
 from onboard.ledger import Ledger
 from onboard.ledger.budgets import Budgets
 from onboard.model import Account, Kind, Resource
 from onboard.sandbox.client import SandboxClient
-from tests.connectors.github_support import REPO, answer, vendor
-from tests.connectors.github_world import demo
+from tests.connectors.github.support import REPO, answer, vendor
+from tests.connectors.github.world import demo
 
 QUERY = "{ rateLimit { remaining } }"
 WORKER = Path(__file__).with_name("pacing_worker.py")

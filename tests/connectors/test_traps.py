@@ -14,14 +14,14 @@ import pytest
 import requests
 
 from onboard.connectors.base import Scope
-from onboard.connectors.github import GitHubWriter
-from onboard.connectors.github_client import GitHubClient
+from onboard.connectors.github.client import GitHubClient
+from onboard.connectors.github.writer import GitHubWriter
 from onboard.errors import SystemFailed, SystemRefused
 from onboard.model import Resource
 from onboard.sandbox.client import SandboxClient
-from tests.connectors.github_support import ORG, REPO, a_writer, answer, bound, now, vendor
-from tests.connectors.github_world import demo
-from tests.connectors.vault_house import LOGIN, House
+from tests.connectors.github.support import ORG, REPO, a_writer, answer, bound, now, vendor
+from tests.connectors.github.world import demo
+from tests.connectors.vault.house import LOGIN, House
 
 ADA = "10001"
 

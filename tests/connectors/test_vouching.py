@@ -18,9 +18,10 @@ from slack_sdk import WebClient
 
 from onboard import vouching
 from onboard.errors import SystemFailed, SystemRefused
-from onboard.ledger import Ledger, proofs, records
-from onboard.ledger.checkpoints import Taken, pem, take
-from onboard.ledger.verify_export import public_key, published
+from onboard.ledger import Ledger, records
+from onboard.ledger.proof import proofs
+from onboard.ledger.proof.checkpoints import Taken, pem, take
+from onboard.ledger.proof.verify_export import public_key, published
 from onboard.model import OPERATOR
 from onboard.sandbox.client import SandboxClient
 from onboard.settings import Settings

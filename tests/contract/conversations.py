@@ -18,15 +18,15 @@ from onboard import vouching, wiring
 from onboard.connectors.base import Reader, Scope, Writer
 from onboard.connectors.letters import Letter
 from onboard.connectors.usage import UsageReader
-from onboard.connectors.vault import vault_login, whoami
+from onboard.connectors.vault.login import vault_login, whoami
 from onboard.errors import OnboardError, SystemFailed
 from onboard.model import Account, AccountKind, Receipt, Resource
 from onboard.sandbox.client import SandboxClient
 from onboard.sections import Notices
 from onboard.settings import Settings
 from onboard.telling import carriers
-from tests.connectors.github_support import APP_MAY, a_reader, a_writer, an_app, installed
-from tests.connectors.github_world import demo
+from tests.connectors.github.support import APP_MAY, a_reader, a_writer, an_app, installed
+from tests.connectors.github.world import demo
 
 Entitlements = Sequence[tuple[str, str]]
 

@@ -21,7 +21,7 @@ from starlette.routing import Match
 from onboard.sandbox.client import SandboxClient
 from onboard.sandbox.core import Clock, Credentials
 from onboard.sandbox.server import build_simulators
-from onboard.sandbox.slack import METHODS
+from onboard.sandbox.slack.simulator import METHODS
 from onboard.sandbox.world import demo_world
 from tests.contract.description import Description, Exchange, Finding, Operation
 from tests.contract.schemas import references

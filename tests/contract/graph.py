@@ -182,7 +182,7 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 
 
 def query_texts() -> dict[str, str]:
-    """Every GraphQL query that stands as text in a module `onboard.connectors.github_graphql…`, by module and name."""
+    """Every GraphQL query that stands as text in a module `onboard.connectors.github.graphql…`, by module and name."""
     texts: dict[str, str] = {}
     for module in pkgutil.iter_modules(onboard.connectors.__path__):
         if module.name.startswith("github_graphql"):

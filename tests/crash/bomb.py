@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
 
-from onboard.ledger.database import Database
-from onboard.ledger.keyring import FileKeyring
+from onboard.ledger.privacy.keyring import FileKeyring
+from onboard.ledger.storage.database import Database
 
 #: What differs from run to run in an address.
 _NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|a-[0-9a-f]{32}|[0-9a-f]{24,}|\b\d{3,}\b")
@@ -153,7 +153,7 @@ class Bomb:
             replace(keyring, keys)
             self.done(*begun)
 
-        FileKeyring._replace = watched  # type: ignore[method-assign]
+        FileKeyring._replace = watched  # type: ignore[assignment,method-assign]
 
     def _watch_requests(self) -> None:
         ask, hear = http.client.HTTPConnection.putrequest, http.client.HTTPConnection.getresponse

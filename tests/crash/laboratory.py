@@ -20,7 +20,7 @@ from onboard.policy.catalogue import Policy
 from onboard.sandbox.client import SandboxClient
 from onboard.sandbox.core import Clock as SandboxClock
 from onboard.sandbox.core import Credentials
-from onboard.sandbox.openbao_proxy import OpenBaoProxy
+from onboard.sandbox.openbao.proxy import OpenBaoProxy
 from onboard.sandbox.server import build_simulators
 from onboard.sandbox.world import demo_world
 from onboard.settings import Settings

@@ -13,7 +13,7 @@ from typing import Any
 from onboard.engine.plan import Authority
 from onboard.errors import BadInput
 from onboard.ledger import Ledger, Proposal, Register
-from onboard.ledger.proofs import verify
+from onboard.ledger.proof.proofs import verify
 from onboard.ledger.records import ADOPTED, FOUND_GONE, LEFT_OVER
 from onboard.sandbox.client import SandboxClient
 from tests.world import IDS

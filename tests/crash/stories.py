@@ -15,8 +15,8 @@ from onboard.adopt.owning import adopt
 from onboard.cli.main import app
 from onboard.errors import Refused
 from onboard.ledger import records
-from onboard.ledger.answers import Answers
-from onboard.ledger.delegations import teams_loaded
+from onboard.ledger.privacy.answers import Answers
+from onboard.ledger.projections.delegations import teams_loaded
 from onboard.lifecycle import (
     answers,
     approvals,

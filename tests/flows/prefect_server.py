@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-from onboard.sandbox.openbao import die_with_parent
+from onboard.sandbox.openbao.server import die_with_parent
 
 TOP = Path(__file__).parents[2]
 #: Seconds in which everything that Prefect does by and by must have happened.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onboard.ledger.extras import requested, withdrawn
+from onboard.ledger.projections.extras import requested, withdrawn
 from onboard.model import Resource
 from tests.flows.conftest import Company, private_words
 from tests.flows.prefect_server import Prefect

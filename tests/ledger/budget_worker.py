@@ -7,7 +7,7 @@ import signal
 import sys
 
 from onboard.ledger.budgets import Budgets, Want
-from onboard.ledger.database import Database
+from onboard.ledger.storage.database import Database
 
 MINUTE = 60_000_000
 

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from onboard.ledger import ChangeRecord, Entry, Head, Record, Register, Result, records
 from onboard.ledger.entries import GENESIS, Json, seal
-from onboard.ledger.keyring import FileKeyring
+from onboard.ledger.privacy.keyring import FileKeyring
 from onboard.ledger.store import keyring_beside
 from onboard.model import (
     OPERATOR,

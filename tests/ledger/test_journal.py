@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from onboard.errors import BadInput, OnboardError, SystemFailed
 from onboard.ledger import Ledger, Result, journal, records
-from onboard.ledger.proofs import verify
+from onboard.ledger.proof.proofs import verify
 from onboard.model import OPERATOR, Actor, Receipt
 from tests.ledger.builders import MARTA, START, change
 from tests.ledger.conftest import WORKER, Clock, Workers, only_postgresql, only_sqlite, raw

@@ -14,8 +14,8 @@ import pytest
 
 from onboard import wiring
 from onboard.ledger import Ledger, Profile, Result, records
-from onboard.ledger.keyring import FileKeyring
-from onboard.ledger.proofs import verify
+from onboard.ledger.privacy.keyring import FileKeyring
+from onboard.ledger.proof.proofs import verify
 from onboard.lifecycle import approvals
 from onboard.lifecycle.reconciling import reconcile
 from onboard.model import OPERATOR, Actor, Phase

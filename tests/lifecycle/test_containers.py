@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from onboard.connectors.base import Hold, Writer
-from onboard.connectors.slack import SlackWriter
+from onboard.connectors.slack.writer import SlackWriter
 from onboard.engine.perform import container, perform
 from onboard.errors import SystemFailed, Waiting
 from onboard.ledger import Leases, Ledger, Profile

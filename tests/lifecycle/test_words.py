@@ -9,7 +9,7 @@ import pytest
 
 from onboard.errors import BadInput, NotAuthorised, Refused
 from onboard.ledger import records
-from onboard.ledger.delegations import teams_loaded
+from onboard.ledger.projections.delegations import teams_loaded
 from onboard.lifecycle import approvals, delegates
 from onboard.lifecycle.offboarding import cut_off, offboard
 from onboard.lifecycle.reconciling import lacking

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from onboard.ledger import Entry, records
-from onboard.ledger.answers import Answer, Answers
+from onboard.ledger.privacy.answers import Answer, Answers
 from onboard.lifecycle import answers
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.listen.app import Door, create

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from onboard.ledger.delegations import delegated
-from onboard.ledger.notices import Notices
+from onboard.ledger.privacy.notices import Notices
+from onboard.ledger.projections.delegations import delegated
 from onboard.lifecycle import notices
 from onboard.lifecycle.notices import tell
 from onboard.model import Phase

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from onboard.errors import BadInput, SystemFailed
-from onboard.ledger.answers import Answers
+from onboard.ledger.privacy.answers import Answers
 from onboard.lifecycle.notices import tell
 from onboard.listen.opening import opened
 from onboard.settings import Settings

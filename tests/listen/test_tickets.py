@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from onboard.ledger.notices import Notices
+from onboard.ledger.privacy.notices import Notices
 from onboard.lifecycle.notices import tell
 from onboard.listen.opening import opened
 from onboard.model import Phase
-from onboard.sandbox.jira_webhooks import signed
+from onboard.sandbox.jira.webhooks import signed
 from onboard.sections import Notices as Asking
 from tests.listen.desk import SECRET, Desk
 from tests.listen.test_press import served, settings_of, until_dealt_with

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onboard.connectors.vault_acl import Rule
+from onboard.connectors.vault.acl import Rule
 from onboard.model import OPERATOR, Account, Classification, Phase, Resource
 from onboard.review.access import Review, review
 from onboard.review.decoys import audited

@@ -17,7 +17,7 @@ import requests
 
 from onboard.errors import SystemFailed
 from onboard.sandbox.client import SandboxClient, SandboxProcess
-from onboard.sandbox.openbao import OpenBao
+from onboard.sandbox.openbao.server import OpenBao
 
 WORLD = """\
 people:

@@ -12,7 +12,7 @@ from onboard.cli import context, output
 from onboard.cli.output import Json
 
 if TYPE_CHECKING:
-    from onboard.ledger.delegations import Delegation
+    from onboard.ledger.projections.delegations import Delegation
 
 app = typer.Typer(help="Let a colleague give your word for a while.", no_args_is_help=True)
 

@@ -82,7 +82,7 @@ def _not_started(register: Register, manifests: Manifests) -> str | None:
 def _changed(register: Register, manifests: Manifests) -> list[Record]:
     """A fact for each manifest that says something else than what is on record; vendors first."""
     from onboard.ledger import records
-    from onboard.ledger.delegations import teams_loaded
+    from onboard.ledger.projections.delegations import teams_loaded
 
     vendors = [vendor for vendor in manifests.vendors if register.vendors.get(vendor.id) != vendor]
     engagements = [one for one in manifests.engagements if register.engagements.get(one.id) != one]

@@ -153,7 +153,7 @@ def _ledger(opened: ExitStack) -> Ledger:
 def _from_export(head: Policy, export: Path) -> Iterator[tuple[Services, Register]]:
     """People from an export; the ledger beside them is an empty one, thrown away afterwards."""
     from onboard.ledger import Ledger
-    from onboard.ledger.exported import register_of_export
+    from onboard.ledger.proof.exported import register_of_export
     from onboard.wiring import Services
 
     register = register_of_export(export)

@@ -15,8 +15,8 @@ from onboard.errors import BadInput, Findings
 
 if TYPE_CHECKING:
     from onboard.ledger import Head
-    from onboard.ledger.checkpoints import Taken
-    from onboard.ledger.proofs import Checkpoint, Verdict
+    from onboard.ledger.proof.checkpoints import Taken
+    from onboard.ledger.proof.proofs import Checkpoint, Verdict
 
 app = typer.Typer(help="Sign, verify and export the journal.", no_args_is_help=True)
 app.add_typer(ledger_upkeep.app)
@@ -46,7 +46,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Follow the journal's chain, check its checkpoints and what is remembered of it. Exit 4 at what was changed."""
-    from onboard.ledger import proofs
+    from onboard.ledger.proof import proofs
 
     doubt: str | None = None
     head, keys = _head(known), proofs.public_keys(key or ())
@@ -122,7 +122,7 @@ def _when(checkpoint: Checkpoint) -> str:
 def checkpoint(as_json: Json = False) -> None:
     """Sign how far the journal goes, and publish it to the witnesses. Exit 5 if one of them wasn't reached."""
     from onboard import vouching
-    from onboard.ledger import checkpoints
+    from onboard.ledger.proof import checkpoints
 
     actor = context.caller()
     with context.ledger() as ledger:
@@ -151,7 +151,7 @@ def _tell(taken: Taken) -> None:
 def key() -> None:
     """Print the public key that checkpoints are signed for (PEM). Keep it elsewhere, for verify --key."""
     from onboard import vouching
-    from onboard.ledger import checkpoints
+    from onboard.ledger.proof import checkpoints
 
     notary = vouching.notary(context.settings(), context.clock)
     sys.stdout.write(checkpoints.pem(notary.signer.public_key()))
@@ -162,7 +162,7 @@ def export(
     file: Annotated[Path | None, typer.Option("--output", "-o", help="Write here; not over what exists.")] = None,
 ) -> None:
     """Write the journal as JSON Lines, to stdout or a file. It holds no personal data."""
-    from onboard.ledger import proofs
+    from onboard.ledger.proof import proofs
 
     with context.ledger() as ledger:
         lines = proofs.export(ledger.journal.entries())

@@ -11,7 +11,7 @@ from onboard.cli import context, output
 from onboard.errors import Findings
 
 if TYPE_CHECKING:
-    from onboard.ledger.proofs import Verdict
+    from onboard.ledger.proof.proofs import Verdict
 
 app = typer.Typer()
 
@@ -29,7 +29,7 @@ def init() -> None:
 def upgrade() -> None:
     """Bring a ledger that an older onboard made up to date. An SQLite file is brought so by itself."""
     from onboard import wiring
-    from onboard.ledger.migrations import REVISIONS
+    from onboard.ledger.storage.migrations import REVISIONS
 
     was, place = wiring.upgrade_ledger(context.settings(), context.clock)
     now = REVISIONS[-1]
@@ -46,7 +46,7 @@ def backup(
 ) -> None:
     """Copy the whole ledger, as it is at this moment, to a new SQLite file, and verify the copy."""
     from onboard.keyrings import keyring as keyring_of
-    from onboard.ledger import backup as backups
+    from onboard.ledger.storage import backup as backups
 
     settings = context.settings()
     keyring = keyring_of(settings, context.clock)
@@ -62,7 +62,7 @@ def restore(
 ) -> None:
     """Begin the ledger from a backup, where the settings say it is and none is."""
     from onboard.keyrings import keyring as keyring_of
-    from onboard.ledger import backup as backups
+    from onboard.ledger.storage import backup as backups
 
     settings = context.settings()
     keyring = keyring_of(settings, context.clock)

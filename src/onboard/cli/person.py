@@ -88,7 +88,7 @@ def import_(
     roster: Annotated[Path, typer.Argument(help="CSV with name, email, github, jira, slack, vault, …", dir_okay=False)],
 ) -> None:
     """Enter everybody in a roster, or nobody if a line is wrong; bring up to date who is there already (by e-mail)."""
-    from onboard.ledger.roster import read_roster
+    from onboard.ledger.privacy.roster import read_roster
 
     systems = tuple(context.settings().kinds)
     with context.begun_ledger() as ledger:

@@ -9,7 +9,7 @@ from onboard.cli import output, render
 
 if TYPE_CHECKING:
     from onboard.ledger import Ledger, Register
-    from onboard.ledger.facts import Binding
+    from onboard.ledger.projections.facts import Binding
     from onboard.model import Assignment, Fact
 
 

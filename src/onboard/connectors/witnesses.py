@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from onboard.connectors.jira_client import JiraClient
-from onboard.connectors.slack_api import Slack
+from onboard.connectors.jira.client import JiraClient
+from onboard.connectors.slack.api import Slack
 from onboard.errors import SystemRefused
 
 _ISSUE = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]*")

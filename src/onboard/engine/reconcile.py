@@ -18,7 +18,7 @@ from onboard.engine.parallel import each
 from onboard.engine.perform import Outcome, Tools, carry_out
 from onboard.engine.plan import Authority, Change, Hazard, Need, Part, Plan, Unknown, digest_of, split, thawed
 from onboard.errors import StalePlan
-from onboard.ledger.effects import Key
+from onboard.ledger.projections.effects import Key
 from onboard.ledger.records import ChangeRecord, Result
 from onboard.levels import FOUNDATIONS, scale_of
 from onboard.model import Account, Actor, Grant, HoldingState, Observation, Resource

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, insert, select, update
 
-from onboard.ledger.database import Database
-from onboard.ledger.tables import budgets
+from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.tables import budgets
 
 #: The parts of a window. A finer division wastes less of a limit and asks the database more often.
 SLOTS = 20

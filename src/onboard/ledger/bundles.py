@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from sqlalchemy import insert, select
 
 from onboard.errors import BadInput, OnboardError
-from onboard.ledger.database import Database
-from onboard.ledger.tables import bundles
+from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.tables import bundles
 
 
 class Bundles:

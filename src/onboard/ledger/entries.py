@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from onboard.errors import OnboardError
-from onboard.ledger import verify_export
+from onboard.ledger.proof import verify_export
 from onboard.model import Actor
 
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"

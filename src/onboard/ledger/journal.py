@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Connection, insert, select, type_coerce
 from sqlalchemy.types import NullType
 
 from onboard.errors import Findings, OnboardError
-from onboard.ledger.database import Database
 from onboard.ledger.entries import GENESIS, Entry, Head, Json, Record, fingerprint, read, seal
 from onboard.ledger.leases import Lease
-from onboard.ledger.tables import journal
-from onboard.ledger.verify_export import Broken, Row, link
+from onboard.ledger.proof.verify_export import Broken, Row, link
+from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.tables import journal
 from onboard.model import Actor
 
 #: Entries read at once. The journal only grows, so a reading in several pieces is still one reading.

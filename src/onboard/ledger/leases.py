@@ -19,9 +19,9 @@ from typing import TypeAlias
 from sqlalchemy import Connection, Row, insert, select, update
 
 from onboard.errors import Waiting
-from onboard.ledger.database import Database
 from onboard.ledger.instants import in_words, micros
-from onboard.ledger.tables import leases
+from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.tables import leases
 
 #: Seconds between two looks at a lease that somebody else holds.
 POLL = 0.05

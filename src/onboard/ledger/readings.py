@@ -10,9 +10,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from onboard.ledger.database import Database
 from onboard.ledger.instants import instant, micros
-from onboard.ledger.tables import readings
+from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.tables import readings
 
 #: Names in one statement: databases allow only so many parameters.
 _BATCH = 500

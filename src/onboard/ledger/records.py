@@ -14,7 +14,7 @@ from typing import Any
 
 from onboard.errors import OnboardError
 from onboard.ledger.entries import Json, Record
-from onboard.ledger.extras import EXTRAS
+from onboard.ledger.projections.extras import EXTRAS
 from onboard.ledger.spelling import engagement_json, receipt_json, vendor_json
 from onboard.model import Engagement, Phase, Receipt, Resource, Vendor
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from onboard.ledger.archive import Archive
 from onboard.ledger.bundles import Bundles
-from onboard.ledger.database import Database
-from onboard.ledger.history import History
 from onboard.ledger.journal import Journal
-from onboard.ledger.keyring import FileKeyring, Keyring, NoKeyring
-from onboard.ledger.keys import Keys
 from onboard.ledger.leases import Leases
-from onboard.ledger.people import People
-from onboard.ledger.present import Present
-from onboard.ledger.register import Register
+from onboard.ledger.privacy.keyring import FileKeyring, Keyring, NoKeyring
+from onboard.ledger.privacy.keys import Keys
+from onboard.ledger.privacy.people import People
+from onboard.ledger.projections.archive import Archive
+from onboard.ledger.projections.history import History
+from onboard.ledger.projections.present import Present
+from onboard.ledger.projections.register import Register
+from onboard.ledger.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

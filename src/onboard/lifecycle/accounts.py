@@ -8,7 +8,7 @@ from dataclasses import replace
 from onboard.errors import BadInput, SystemFailed
 from onboard.ids import new_account_id
 from onboard.ledger import Register, records
-from onboard.ledger.facts import Binding
+from onboard.ledger.projections.facts import Binding
 from onboard.lifecycle.standing import Unbound, note
 from onboard.model import Account, Actor, Kind, Proof
 from onboard.wiring import Services

@@ -13,7 +13,7 @@ from datetime import datetime
 from onboard.engine.parallel import beating
 from onboard.errors import BadInput, NotAuthorised, Refused, SystemFailed, SystemRefused, Waiting
 from onboard.ledger import Ledger, Register, owner_here
-from onboard.ledger.answers import Answer, Answers, Decision, turned_away
+from onboard.ledger.privacy.answers import Answer, Answers, Decision, turned_away
 from onboard.lifecycle import approvals
 from onboard.lifecycle.authentication import JIRA_WEBHOOK, SLACK_INTERACTION, unvouched
 from onboard.lifecycle.reconciling import Report, lacking

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from onboard.errors import NotAuthorised
 from onboard.ledger import Register
-from onboard.ledger.facts import FactRecord
+from onboard.ledger.projections.facts import FactRecord
 from onboard.lifecycle.company import outsourced
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import register_of

@@ -6,7 +6,7 @@ from datetime import date
 
 from onboard.errors import BadInput, Refused
 from onboard.ledger import Register
-from onboard.ledger.delegations import Delegation, delegated, delegation_ended
+from onboard.ledger.projections.delegations import Delegation, delegated, delegation_ended
 from onboard.lifecycle.authority import about, permitted
 from onboard.lifecycle.company import of_the_company, outsourced
 from onboard.lifecycle.standing import note, register_of

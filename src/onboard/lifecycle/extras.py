@@ -12,7 +12,7 @@ from datetime import timedelta
 from onboard.errors import BadInput, NotAuthorised, Problem, Refused
 from onboard.extras import Extra, ExtraKind
 from onboard.ledger import Record, Register, records, task_id
-from onboard.ledger.extras import announced, glass_broken, requested, withdrawn
+from onboard.ledger.projections.extras import announced, glass_broken, requested, withdrawn
 from onboard.levels import scale_of
 from onboard.lifecycle.authentication import VAULT_LOGIN
 from onboard.lifecycle.authority import UNTOUCHED, about, permitted, require

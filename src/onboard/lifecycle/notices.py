@@ -14,8 +14,8 @@ from onboard.connectors.letters import Carrier, Letter
 from onboard.engine.parallel import beating
 from onboard.errors import BadInput, OnboardError, SystemFailed, SystemRefused, Waiting
 from onboard.ledger import Proposal, Register, owner_here
-from onboard.ledger.answers import notified
-from onboard.ledger.notices import Notice, Notices
+from onboard.ledger.privacy.answers import notified
+from onboard.ledger.privacy.notices import Notice, Notices
 from onboard.lifecycle import approvals
 from onboard.lifecycle.answers import PROVEN
 from onboard.lifecycle.letters import letter

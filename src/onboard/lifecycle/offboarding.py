@@ -16,7 +16,7 @@ from onboard.engine.perform import container
 from onboard.engine.settle import READ_BACK
 from onboard.errors import BadInput, Findings, SystemFailed, Waiting
 from onboard.ledger import Register, owner_here, records
-from onboard.ledger.effects import Intended
+from onboard.ledger.projections.effects import Intended
 from onboard.ledger.records import WHOLE_ACCOUNT, ChangeRecord, Result
 from onboard.lifecycle.authority import require
 from onboard.lifecycle.reconciling import Report, reconcile

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from onboard.errors import BadInput, Refused, SystemFailed
 from onboard.ledger import records
-from onboard.ledger.codes import LIFE, Claim, Codes, Trial, Verdict
+from onboard.ledger.privacy.codes import LIFE, Claim, Codes, Trial, Verdict
 from onboard.lifecycle.proposing import bind_entered
 from onboard.lifecycle.standing import register_of
 from onboard.model import Account, Actor, Kind, Proof

@@ -18,8 +18,8 @@ from onboard.engine.reconcile import Certificate, apply, complete, verify
 from onboard.engine.settle import settle, write_off
 from onboard.errors import Refused, StalePlan, Waiting
 from onboard.ledger import Lease, Proposal, Record, Register, owner_here, records
+from onboard.ledger.projections.register import TURNS
 from onboard.ledger.records import Result
-from onboard.ledger.register import TURNS
 from onboard.lifecycle.needs import by_rule
 from onboard.lifecycle.proposing import alone, authorised, counts, lapse, look, proposed, subjects_of
 from onboard.lifecycle.remains import Remains, look_again

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onboard.connectors.base import Reader, Scope
-from onboard.connectors.vault import VaultReader
+from onboard.connectors.vault.reader import VaultReader
 from onboard.engine.diff import Sight
 from onboard.engine.parallel import each
 from onboard.errors import SystemFailed

@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from onboard.ledger import Ledger
-from onboard.ledger.answers import Decision, key_of
-from onboard.ledger.notices import Notices
+from onboard.ledger.privacy.answers import Decision, key_of
+from onboard.ledger.privacy.notices import Notices
 from onboard.lifecycle.answers import Said
 from onboard.sections import Notices as Asking
 

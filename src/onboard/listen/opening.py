@@ -10,7 +10,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from onboard import wiring
-from onboard.connectors.slack_replies import reply
+from onboard.connectors.slack.replies import reply
 from onboard.errors import BadInput, OnboardError, Problem
 from onboard.listen import jira
 from onboard.listen.app import Door, create

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from onboard.ledger.answers import key_of
+from onboard.ledger.privacy.answers import key_of
 from onboard.lifecycle.answers import Said
 
 #: A digest, whole: a button carries no less.

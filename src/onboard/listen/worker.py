@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from onboard.errors import OnboardError, Waiting
 from onboard.ledger import Ledger
-from onboard.ledger.answers import Answers
+from onboard.ledger.privacy.answers import Answers
 from onboard.lifecycle import answers, notices
 from onboard.wiring import Services
 

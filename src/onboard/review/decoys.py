@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from onboard.alarms import alarm
-from onboard.connectors.vault_acl import Rule
+from onboard.connectors.vault.acl import Rule
 from onboard.model import Account, Resource
 from onboard.review.findings import Books, Bound, Finding, FindingKind, Severity
 from onboard.wiring import Services

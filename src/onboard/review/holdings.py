@@ -10,9 +10,9 @@ from onboard.connectors.base import Reader, Scope
 from onboard.engine.parallel import each
 from onboard.errors import BadInput
 from onboard.ledger import Proposal, Register
-from onboard.ledger.effects import Intended
-from onboard.ledger.facts import Binding
-from onboard.ledger.register import Episode
+from onboard.ledger.projections.effects import Intended
+from onboard.ledger.projections.facts import Binding
+from onboard.ledger.projections.register import Episode
 from onboard.levels import scale_of
 from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.standing import register_of, rules_of, subject_of

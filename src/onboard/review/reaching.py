@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
-from onboard.connectors.vault_reach import Reach
+from onboard.connectors.vault.reach import Reach
 from onboard.engine.parallel import each
 from onboard.errors import SystemFailed
 from onboard.model import Account, Observation, Resource

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 from onboard.errors import SystemFailed
-from onboard.sandbox.openbao import die_with_parent
+from onboard.sandbox.openbao.server import die_with_parent
 
 #: Seconds until a sandbox must be ready, and until it must have ended.
 PATIENCE = 30.0

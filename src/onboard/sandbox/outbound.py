@@ -14,10 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onboard.errors import BadInput, SystemFailed
-from onboard.sandbox import jira_webhooks, slack_press
 from onboard.sandbox.core import JIRA, SLACK
-from onboard.sandbox.jira import JiraSimulator
-from onboard.sandbox.slack import SlackSimulator
+from onboard.sandbox.jira import webhooks
+from onboard.sandbox.jira.simulator import JiraSimulator
+from onboard.sandbox.slack import press
+from onboard.sandbox.slack.simulator import SlackSimulator
 
 if TYPE_CHECKING:
     from onboard.sandbox.server import Sandbox
@@ -70,7 +71,7 @@ class Outbound:
         person, body = self._person(request), _Press.model_validate_json(await request.body() or b"{}")
         payload = self._slack.press(person, body.action, body.message, self._sandbox.url(SLACK))
         secret = self._sandbox.credentials.secret("slack-signing")
-        sent, headers = slack_press.signed(payload, secret, self._sandbox.clock.now())
+        sent, headers = press.signed(payload, secret, self._sandbox.clock.now())
         return JSONResponse({"status": await deliver(f"{body.listener}/slack/interactions", sent, headers)})
 
     async def _issues(self, _: Request) -> Response:
@@ -84,7 +85,7 @@ class Outbound:
             raise BadInput.one("Say either comment (a text) or status (where to move the issue).")
         payload = self._jira.answer(person, body.issue, comment=body.comment, status=body.status)
         self._sandbox.save(JIRA)
-        sent, headers = jira_webhooks.signed(payload, self._sandbox.credentials.secret("jira-webhook"))
+        sent, headers = webhooks.signed(payload, self._sandbox.credentials.secret("jira-webhook"))
         return JSONResponse({"status": await deliver(f"{body.listener}/jira/webhooks", sent, headers)})
 
     @property

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from onboard.sandbox.core import BOT, GITHUB, JIRA, JIRA_DATA_CENTER, SLACK, VAULT, Credentials
-from onboard.sandbox.jira_state import BOT_EMAIL
+from onboard.sandbox.jira.state import BOT_EMAIL
 from onboard.sandbox.mail import SENDER
-from onboard.sandbox.openbao_seed import password
+from onboard.sandbox.openbao.seed import password
 from onboard.sandbox.world import Person, World
 
 Json = dict[str, Any]

@@ -17,19 +17,20 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from onboard.errors import BadInput
-from onboard.sandbox import openbao_seed, snapshots
+from onboard.sandbox import snapshots
 from onboard.sandbox.connections import Connections
 from onboard.sandbox.control import Control
 from onboard.sandbox.core import SYSTEMS, VAULT, Clock, Credentials, Held, Principal, Simulator
 from onboard.sandbox.faults import Faults
-from onboard.sandbox.github import GitHubSimulator
-from onboard.sandbox.jira import JiraSimulator
+from onboard.sandbox.github.simulator import GitHubSimulator
+from onboard.sandbox.jira.simulator import JiraSimulator
 from onboard.sandbox.mail import MAIL, PostOffice
 from onboard.sandbox.middleware import Gate, Recording, RequestLog, Target
-from onboard.sandbox.openbao import OpenBao, end_stale
-from onboard.sandbox.openbao_proxy import OpenBaoProxy
+from onboard.sandbox.openbao import seed
+from onboard.sandbox.openbao.proxy import OpenBaoProxy
+from onboard.sandbox.openbao.server import OpenBao, end_stale
 from onboard.sandbox.ready import ready_line
-from onboard.sandbox.slack import SlackSimulator
+from onboard.sandbox.slack.simulator import SlackSimulator
 from onboard.sandbox.store import Store
 from onboard.sandbox.world import World, demo_world
 
@@ -118,7 +119,7 @@ class Sandbox:
             self._sockets[name].close()
         self._proxy.touched = self._proxy.touched_logins = True
         if self._kept.seeded:
-            await openbao_seed.tokens(self._bao, self.credentials)
+            await seed.tokens(self._bao, self.credentials)
         else:
             await self._seed_vault(same_people=False)
         self.save_self()
@@ -191,13 +192,13 @@ class Sandbox:
     async def holdings(self) -> list[Held]:
         """Who holds what on every system, now."""
         held = [line for simulator in self.simulators.values() for line in simulator.holdings()]
-        return held + await openbao_seed.holdings(self._bao, self.world)
+        return held + await seed.holdings(self._bao, self.world)
 
     async def forget_login(self, person: str) -> None:
         """Delete the person's login at OpenBao."""
         if account := self.world.people[person].vault:
             self._proxy.touched = self._proxy.touched_logins = True
-            await openbao_seed.forget(self._bao, account.username)
+            await seed.forget(self._bao, account.username)
 
     def ready(self) -> dict[str, Any]:
         """What the ready line says: addresses, tokens, people, and the environment that onboard needs."""
@@ -235,8 +236,8 @@ class Sandbox:
     async def _seed_vault(self, *, same_people: bool) -> None:
         keep_logins = same_people and not self._proxy.touched_logins
         self._proxy.touched = self._proxy.touched_logins = False
-        await openbao_seed.wipe(self._bao, self.credentials, keep_logins=keep_logins)
-        await openbao_seed.seed(self._bao, self.world, self.credentials)
+        await seed.wipe(self._bao, self.credentials, keep_logins=keep_logins)
+        await seed.seed(self._bao, self.world, self.credentials)
         self._kept.seeded = True
 
     def _logged_in(self, username: str, token: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from onboard.errors import SystemFailed
 from onboard.sandbox.core import VAULT, Simulator
-from onboard.sandbox.openbao import OpenBao
+from onboard.sandbox.openbao.server import OpenBao
 
 #: What of an entity and of a group can be written, and so be put back.
 _ENTITY = ("name", "metadata", "policies", "disabled")

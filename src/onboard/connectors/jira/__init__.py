@@ -1,0 +1,1 @@
+"""Jira, Cloud and Data Center: reading and changing who is in groups and project roles."""

@@ -1,0 +1,1 @@
+"""Slack (slack-sdk): who is in which channel and user group, and cutting accounts off by SCIM."""

@@ -1,0 +1,1 @@
+"""What is read from the journal, and can be rebuilt from it: the register, what still matters, the history."""

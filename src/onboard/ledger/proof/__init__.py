@@ -1,0 +1,1 @@
+"""What convinces an auditor: verification, checkpoints, exports."""

@@ -1,0 +1,1 @@
+"""The database under a ledger: SQLite or PostgreSQL, its tables, shapes and backups."""

@@ -1,0 +1,1 @@
+"""A simulated GitHub, as far as access goes, for one organisation."""

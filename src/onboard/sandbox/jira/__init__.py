@@ -1,0 +1,1 @@
+"""A simulated Jira, Cloud or Data Center."""

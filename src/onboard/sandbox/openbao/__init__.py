@@ -1,0 +1,1 @@
+"""A real OpenBao behind a proxy, set up as a company's Vault."""
