@@ -101,7 +101,7 @@ def register() -> Iterator[Register]:
     with told():
         ledger = wiring.open_ledger(Settings.load(os.environ, Path.cwd()), now)
         try:
-            yield Register.replay(ledger.journal.entries())
+            yield ledger.register()
         finally:
             ledger.close()
 

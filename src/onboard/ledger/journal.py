@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from onboard.errors import Findings, OnboardError
 from onboard.ledger.entries import GENESIS, Entry, Head, Json, Record, fingerprint, read, seal
 from onboard.ledger.leases import Lease
 from onboard.ledger.proof.verify_export import Broken, Row, link
-from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.database import Database, batches
 from onboard.ledger.storage.tables import journal
 from onboard.model import Actor
 
@@ -111,6 +112,19 @@ class Journal:
             except (Broken, OnboardError) as broken:
                 raise Findings(f"The journal is broken at {broken}. See onboard ledger verify.") from None
             yield entry
+
+    def numbered(self, numbers: Iterable[int]) -> Iterator[Entry]:
+        """The entries with these numbers, in order. Raises as `chosen`."""
+        for some in batches(sorted(numbers)):
+            with self._database.reading() as connection:
+                yield from self.chosen(connection, journal.c.seq.in_(some))
+
+    def reached(self, at: datetime) -> int:
+        """The number of the last entry by that time, 0 for none. Raises as `chosen` for what is read on the way.
+
+        Rests on times that grow from entry to entry, as they do but for how far the workers' clocks are apart.
+        """
+        return bisect_right(range(1, self.head().seq + 1), at, key=lambda number: next(self.numbered([number])).at)
 
     def holds(self, head: Head) -> bool:
         """Whether the entry with this number still has this hash; of an empty journal's head it always does."""

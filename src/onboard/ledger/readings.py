@@ -11,11 +11,8 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 
 from onboard.ledger.instants import instant, micros
-from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.database import Database, batches
 from onboard.ledger.storage.tables import readings
-
-#: Names in one statement: databases allow only so many parameters.
-_BATCH = 500
 
 
 class Readings:
@@ -37,8 +34,7 @@ class Readings:
         if not names:
             return
         with self._database.writing() as connection:
-            for start in range(0, len(names), _BATCH):
-                part = names[start : start + _BATCH]
+            for part in batches(names):
                 here = readings.c.system == self._system
                 connection.execute(delete(readings).where(here, readings.c.name.in_(part)))
             rows = [{"system": self._system, "name": name, "at": micros(at)} for name, at in empty.items()]

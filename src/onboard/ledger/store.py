@@ -31,6 +31,7 @@ class Ledger:
     leases: Leases
     bundles: Bundles
     history: History
+    archive: Archive
     present: Present
     keys: Keys
     database: Database
@@ -54,12 +55,17 @@ class Ledger:
     def _on(cls, database: Database, clock: Callable[[], datetime], keyring: Keyring) -> Ledger:
         journal, leases, keys = Journal(database), Leases(database, clock), Keys(database, keyring)
         history = History(database, journal)
-        present = Present(database, journal, Archive(database, journal, history))
-        return cls(journal, People(database, keys), leases, Bundles(database), history, present, keys, database)
+        archive = Archive(database, journal, history)
+        present, people = Present(database, journal, archive), People(database, keys)
+        return cls(journal, people, leases, Bundles(database), history, archive, present, keys, database)
 
     def register(self) -> Register:
         """What is so as the journal stands now. Raises as `Present.register`."""
         return self.present.register()
+
+    def as_of(self, at: datetime) -> Register:
+        """What was so of people and policies at a moment. Raises as `Present.as_of`."""
+        return self.present.as_of(at)
 
     def close(self) -> None:
         """Close every connection, and know nothing any more. Using the ledger afterwards begins as a new process."""

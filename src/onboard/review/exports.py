@@ -69,14 +69,15 @@ def changes_of(ledger: Ledger, person: str) -> Iterator[Row]:
 
 
 def _changes(ledger: Ledger, attempts: Iterable[Attempt]) -> Iterator[Row]:
-    register = Register.replay(ledger.journal.entries())
-    return (_change(register, attempt) for attempt in attempts)
+    told = list(attempts)
+    now, behind = ledger.register(), ledger.archive.of_attempts(told)
+    return (_change(behind, now, attempt) for attempt in told)
 
 
-def _change(register: Register, attempt: Attempt) -> Row:
-    episode = register.episode(attempt.entry)
+def _change(behind: Register, now: Register, attempt: Attempt) -> Row:
+    episode = behind.episode(attempt.entry)
     intent = episode.intent
-    policy, authority = _behind(register, attempt.digest)
+    policy, authority = _behind(behind, attempt.digest)
     return {
         **_named(attempt),
         "action": "revoke" if attempt.after is None else "grant",
@@ -88,7 +89,7 @@ def _change(register: Register, attempt: Attempt) -> Row:
         "actor_authenticated_by": intent.actor.authenticated_by,
         "authority": authority,
         "plan": attempt.digest,
-        **_decided(policy, register.revision(policy), episode.approvals),
+        **_decided(policy, now.revision(policy), episode.approvals),
         **_receipt(intent.receipt),
         "intended_entry": attempt.entry,
         "outcome_entry": attempt.outcome,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
 
 from onboard.errors import BadInput
 from onboard.ledger import Approval, Attempt, Ledger, Register
@@ -58,12 +57,12 @@ def past(
 
     Raises OnboardError where the journal can't be read.
     """
-    entries = list(ledger.journal.entries())
-    now, then = Register.replay(entries), Register.replay(takewhile(lambda entry: entry.at <= at, entries))
+    then = ledger.as_of(at)
     policy, problem = _policy(ledger, kinds, then)
     attempts = ledger.history.held(at, person=person, resource=str(resource) if resource else None)
     grants = desired(policy, then, {a.person for a in attempts}, at.date(), at) if policy else ()
-    held = tuple(_held(now, grants, attempt) for attempt in attempts)
+    behind = ledger.archive.of_attempts(attempts)
+    held = tuple(_held(behind, then, grants, attempt) for attempt in attempts)
     return Past(at, then, held, policy, problem)
 
 
@@ -78,13 +77,13 @@ def _policy(ledger: Ledger, kinds: Mapping[str, Kind], then: Register) -> tuple[
         return None, f"policy {then.policy[:7]} can't be read by this version or for these systems ({count} problems)"
 
 
-def _held(register: Register, grants: Iterable[Grant], attempt: Attempt) -> HeldThen:
+def _held(behind: Register, then: Register, grants: Iterable[Grant], attempt: Attempt) -> HeldThen:
     resource = Resource.parse(attempt.resource)
-    episode = register.episode(attempt.entry)
-    policy = register.proposal(attempt.digest).policy
+    episode = behind.episode(attempt.entry)
+    policy = behind.proposal(attempt.digest).policy
     covering = (g for g in grants if (g.person, g.resource) == (attempt.person, resource) and _covers(g, attempt))
     return HeldThen(
-        attempt, policy, register.revision(policy), episode.approvals, episode.intent.receipt, next(covering, None)
+        attempt, policy, then.revision(policy), episode.approvals, episode.intent.receipt, next(covering, None)
     )
 
 

@@ -37,8 +37,7 @@ class Dossier:
 def dossier(ledger: Ledger, person: str, at: datetime) -> Dossier:
     """Everything that is held about a person. Raises BadInput where nothing is known of them (any more)."""
     profile, kept = ledger.people.get(person), ledger.people.kept(person)
-    entries = list(ledger.journal.entries())
-    register = Register.replay(entries)
+    register = ledger.register()
     held = register.legal_hold(person)
     return Dossier(
         person=person,
@@ -50,7 +49,7 @@ def dossier(ledger: Ledger, person: str, at: datetime) -> Dossier:
         kept=kept,
         legal_hold=held.at if held else None,
         access=tuple(changes_of(ledger, person)),
-        entries=tuple(line for entry in entries if (line := _told(entry, person)) is not None),
+        entries=tuple(line for entry in ledger.journal.entries() if (line := _told(entry, person)) is not None),
     )
 
 

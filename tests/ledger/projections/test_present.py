@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, text
@@ -98,6 +99,37 @@ def test_what_is_over_is_found_again_where_somebody_asks_about_it(
     assert register.proposal(OLD[:8]) == whole.proposal(OLD[:8])
     assert register.grant_history(MARTA, REPO) == whole.grant_history(MARTA, REPO)
     assert len(register.grant_history(MARTA, REPO)) == 21
+
+
+def test_of_a_moment_that_is_gone_people_and_policies_are_told_as_they_stood(
+    ledger: Ledger, long: Story, present: Callable[[], Present]
+) -> None:
+    long.tell(records.policy_in_force("e" * 64, "0123abcd"), records.left(MARTA))
+    long.write(change("pull", None), digest=PLAN)
+    written(ledger, long.entries)
+
+    for number in range(len(long.entries) + 1):
+        then = present().as_of(START + timedelta(minutes=number - 1))
+        assert (then.seq, _told(then)) == (number, _told(long.register(number)))
+
+
+def _told(register: Register) -> dict[str, object]:
+    return {
+        "people": [answers(register)["facts"], register.people, register.engagements, register.vendors],
+        "policy": [register.policy, register.revision("e" * 64)],
+        "history": register.grant_history(MARTA, REPO),
+    }
+
+
+def test_what_attempts_rested_on_is_found_though_the_rest_is_not_read(ledger: Ledger, long: Story) -> None:
+    held = ledger.history.held(START + timedelta(days=1))
+
+    behind, whole = ledger.archive.of_attempts(held), long.register()
+
+    assert [behind.episode(one.entry) for one in held] == [whole.episode(one.entry) for one in held]
+    assert [behind.proposal(one.digest) for one in held] == [whole.proposal(one.digest) for one in held]
+    assert [one.digest for one in held] == [PLAN]
+    assert behind.effects.intents.keys() == {held[0].entry}
 
 
 def test_within_a_process_only_what_is_new_is_read(

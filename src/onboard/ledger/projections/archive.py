@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import ColumnElement, Select, func, select, union_all
 
 from onboard.ledger.journal import Journal
 from onboard.ledger.projections.decisions import SHORTEST
-from onboard.ledger.projections.history import History
+from onboard.ledger.projections.history import Attempt, History
 from onboard.ledger.projections.register import Register
-from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.database import Database, batches
 from onboard.ledger.storage.tables import changes, decided, journal
 
 
 class Archive:
     """Answers with a register of what was asked for and nothing else; each entry is checked by itself.
 
-    Both calls raise Findings for an entry that was changed, OnboardError where the journal can't be read.
+    Each call raises Findings for an entry that was changed, OnboardError where the journal can't be read.
     """
 
     def __init__(self, database: Database, of: Journal, history: History) -> None:
@@ -37,6 +39,20 @@ class Archive:
             return Register(until)
         begins = func.substr(decided.c.digest, 1, len(digest)) == digest
         return self._read(until, select(decided.c.entry).where(begins))
+
+    def of_attempts(self, attempts: Iterable[Attempt]) -> Register:
+        """These attempts, how they ended, and what was proposed and decided under their digests."""
+        told = list(attempts)
+        numbers = {number for one in told for number in (one.entry, one.outcome) if number}
+        return Register.replay(self._journal.numbered(numbers | self._decisions({one.digest for one in told})))
+
+    def _decisions(self, digests: Iterable[str]) -> set[int]:
+        with self._database.reading() as connection:
+            return {
+                number
+                for some in batches(sorted(digests))
+                for number in connection.scalars(select(decided.c.entry).where(decided.c.digest.in_(some)))
+            }
 
     def _read(self, until: int, *numbers: Select[tuple[int]]) -> Register:
         self._history.catch_up()

@@ -27,7 +27,7 @@ from onboard.ledger.entries import GENESIS, Entry, Head
 from onboard.ledger.instants import instant, micros
 from onboard.ledger.journal import Journal
 from onboard.ledger.records import WHOLE_ACCOUNT, Result
-from onboard.ledger.storage.database import Database
+from onboard.ledger.storage.database import Database, batches
 from onboard.ledger.storage.tables import changes, decided, journal, projections
 from onboard.levels import scale_of
 from onboard.model import Resource
@@ -237,9 +237,8 @@ class _Books:
 def _where(
     connection: Connection, column: Any, values: Iterable[Any], also: ColumnElement[bool] | None = None
 ) -> Iterator[Row]:
-    wanted = sorted(values)
-    for start in range(0, len(wanted), 500):
-        condition = column.in_(wanted[start : start + 500])
+    for some in batches(sorted(values)):
+        condition = column.in_(some)
         rows = connection.execute(select(changes).where(condition if also is None else condition & also))
         yield from (dict(row) for row in rows.mappings())
 

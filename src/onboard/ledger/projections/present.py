@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
+from datetime import datetime
 from itertools import islice
 from threading import Lock
 
@@ -71,6 +72,15 @@ class Present:
                 known = self._remembered()
             self._known = self._kept(self._grown(known))
             return self._known.register
+
+    def as_of(self, at: datetime) -> Register:
+        """People, assignments, facts, tasks and policies as they stood at a moment.
+
+        What was planned, decided and attempted until then it leaves to the archive. Raises as `register`.
+        """
+        until = self._journal.reached(at)
+        told = self._journal.numbered(seq for seq in self.register().kept if seq <= until)
+        return changed(Register.replay(told), seq=until, forgot=until, archive=self._archive)
 
     def close(self) -> None:
         """Know nothing any more; what is remembered stays."""

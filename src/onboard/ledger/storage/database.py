@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.engine import URL
@@ -17,6 +17,17 @@ from onboard.ledger.storage import postgres, shapes, sqlite
 EXPECTED = (
     "expected sqlite:////absolute/path/ledger.db, or postgresql+psycopg://USER@HOST/DATABASE for one that several share"
 )
+
+
+#: Values that one statement names at once: databases limit how many it may.
+BATCH = 500
+
+_Value = TypeVar("_Value")
+
+
+def batches(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    """The values in pieces that a statement can name."""
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
 
 
 class Dialect(Protocol):
