@@ -30,6 +30,7 @@ from onboard.ledger.entries import GENESIS, Head, seal
 from onboard.ledger.proof.proofs import verify
 from onboard.ledger.storage.tables import journal, matters
 from onboard.model import OPERATOR, Receipt, Resource
+from onboard.review.past import past
 
 sys.path.append(str(Path(__file__).parents[1]))
 from tests.postgres import postgres
@@ -39,6 +40,10 @@ YEARS = timedelta(days=3 * 365)
 PEOPLE = 5000
 #: What each person is given and, once they have it all, loses again.
 RESOURCES = [Resource("github", "repo", f"acme/service-{number}") for number in range(10)]
+PLAN = "d" * 64
+SOMEONE = f"p-{7:032x}"
+#: The day that is asked about.
+DAY = BEGAN + YEARS * 0.55
 #: Rows that are stored at once.
 PAGE = 10_000
 
@@ -78,17 +83,19 @@ def appends(url: str, writers: int, batch: int, total: int) -> float:
 
 
 def story(entries: int) -> Iterator[tuple[Record, datetime]]:
-    """Grants and revocations, each intended and done, by all people in turn."""
+    """Grants and revocations under one plan, each intended and done, by all people in turn."""
     writes = entries // 2
+    plan = {"person": f"p-{0:032x}", "authority": "approval", "policy": "f" * 64, "changes": [], "hazards": []}
+    yield records.proposed(PLAN, plan), BEGAN
     for number in range(writes):
         turn, who = divmod(number, PEOPLE)
         round_, place = divmod(turn, len(RESOURCES))
         levels = (None, "push") if round_ % 2 == 0 else ("push", None)
         person, at = f"p-{who:032x}", BEGAN + YEARS * number / writes
         change = ChangeRecord(person, "github", f"a-{who:032x}", RESOURCES[place], *levels)
-        yield records.intended("d" * 64, change), at
+        yield records.intended(PLAN, change), at
         done = at + timedelta(seconds=1)
-        yield records.outcome(2 * number + 1, Result.DONE, Receipt("204", done, f"req-{number}")), done
+        yield records.outcome(2 * number + 2, Result.DONE, Receipt("204", done, f"req-{number}")), done
 
 
 def fill(ledger: Ledger, entries: int) -> None:
@@ -124,20 +131,20 @@ def ledger_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'long.db'}"
 
 
-def starting(url: str) -> tuple[float, int, int]:
-    """What a process of its own takes for the register: seconds, most memory in MB; and how many entries matter."""
+def starting(url: str, asked: Callable[[Ledger], object]) -> tuple[float, int, int]:
+    """What a process of its own takes for that: seconds, most memory in MB; and how many entries matter."""
     spawn = multiprocessing.get_context("spawn")
     told: multiprocessing.Queue[tuple[float, int, int]] = spawn.Queue()
-    process = spawn.Process(target=_start, args=(url, told))
+    process = spawn.Process(target=_start, args=(url, asked, told))
     process.start()
     found = told.get(timeout=600)
     process.join()
     return found
 
 
-def _start(url: str, told: multiprocessing.Queue[tuple[float, int, int]]) -> None:
+def _start(url: str, asked: Callable[[Ledger], object], told: multiprocessing.Queue[tuple[float, int, int]]) -> None:
     began, ledger = time.perf_counter(), Ledger.open(url, now)
-    ledger.register()
+    asked(ledger)
     seconds = round(time.perf_counter() - began, 3)
     with ledger.database.reading() as connection:
         count = connection.scalar(select(func.count()).select_from(matters)) or 0
@@ -145,24 +152,32 @@ def _start(url: str, told: multiprocessing.Queue[tuple[float, int, int]]) -> Non
     ledger.close()
 
 
+def that_day(ledger: Ledger) -> None:
+    """What `onboard access PERSON --as-of DAY` reads: what was held, and what each of it rested on."""
+    found = past(ledger, {}, DAY, person=SOMEONE)
+    if not found.held or any(one.policy is None for one in found.held):
+        raise SystemExit(f"of that day {len(found.held)} grants were found, or not all that they rested on")
+
+
 def reading(folder: Path, entries: int) -> dict[str, float]:
     """Seconds that a long journal takes to verify, to project, to ask and to start from."""
     ledger = Ledger.begin(ledger_url(folder), now)
     timed(f"(storing {entries:,} entries)", lambda: fill(ledger, entries))
     verdict, verifying = timed("verifying them over their stored bytes", lambda: verify(ledger.journal.rows()))
-    if verdict.problem or verdict.count != entries // 2 * 2:
+    if verdict.problem or verdict.count != entries // 2 * 2 + 1:
         raise SystemExit(f"verified {verdict.count} of {entries}: {verdict.problem}")
     _, projecting = timed("reading the projection from the journal, once", ledger.history.catch_up)
-    day = BEGAN + YEARS * 0.55
-    held, everybody = timed("who held what on that day: everybody", lambda: ledger.history.held(day))
-    someone, resource = f"p-{7:032x}", str(RESOURCES[3])
-    mine, person = timed("what one person held that day", lambda: ledger.history.held(day, person=someone))
-    theirs, who = timed("who held one resource that day", lambda: ledger.history.held(day, resource=resource))
+    held, everybody = timed("who held what on that day: everybody", lambda: ledger.history.held(DAY))
+    resource = str(RESOURCES[3])
+    mine, person = timed("what one person held that day", lambda: ledger.history.held(DAY, person=SOMEONE))
+    theirs, who = timed("who held one resource that day", lambda: ledger.history.held(DAY, resource=resource))
     print(f"    {len(held):,} grants of everybody, {len(mine):,} of one person, {len(theirs):,} on one resource")
     ledger.close()
     first, building = timed("the first command on it, which sorts out what matters", ledger.register)
-    again, memory, started = starting(ledger_url(folder))
+    again, memory, started = starting(ledger_url(folder), Ledger.register)
     print(f"    {started:,} entries matter; a command that begins takes {again} s and {memory} MB")
+    asking, most, _ = starting(ledger_url(folder), that_day)
+    print(f"    what one person held that day, and on what it rested, takes a command {asking} s and {most} MB")
     _, within = timed("the register asked again in the same process", ledger.register)
     ledger.close()
     if first.seq != verdict.count:
@@ -176,6 +191,8 @@ def reading(folder: Path, entries: int) -> dict[str, float]:
         "first_register_seconds": building,
         "start_seconds": again,
         "start_memory_mb": memory,
+        "as_of_seconds": asking,
+        "as_of_memory_mb": most,
         "register_again_seconds": within,
     }
 
