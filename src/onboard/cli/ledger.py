@@ -48,7 +48,7 @@ def verify(
     """Follow the journal's chain, check its checkpoints and what is remembered of it. Exit 4 at what was changed."""
     from onboard.ledger.proof import proofs
 
-    doubt: str | None = None
+    doubts: tuple[str, ...] = ()
     head, keys = _head(known), proofs.public_keys(key or ())
     seen = proofs.witnesses(witness or _own_witnesses(offline=export is not None))
     if export:
@@ -60,12 +60,12 @@ def verify(
     else:
         with context.ledger() as ledger:
             verdict = proofs.verify(ledger.journal.rows(), keys, seen, head)
-            doubt = None if verdict.problem else ledger.present.corrected()
+            doubts = () if verdict.problem else ledger.corrected()
     if as_json:
-        output.emit_json({**_plain(verdict), "pinned": bool(keys), "remembered": doubt})
-        output.leave(4 if verdict.problem or doubt else 0)
+        output.emit_json({**_plain(verdict), "pinned": bool(keys), "remembered": doubts})
+        output.leave(4 if verdict.problem or doubts else 0)
     else:
-        _show(verdict, doubt, pinned=bool(keys))
+        _show(verdict, doubts, pinned=bool(keys))
 
 
 def _own_witnesses(*, offline: bool) -> list[Path]:
@@ -83,7 +83,7 @@ def _plain(verdict: Verdict) -> dict[str, object]:
     return {**plain, "sealed": sealed, "witnesses": seen, "unsealed": verdict.unsealed}
 
 
-def _show(verdict: Verdict, doubt: str | None, *, pinned: bool) -> None:
+def _show(verdict: Verdict, doubts: tuple[str, ...], *, pinned: bool) -> None:
     if verdict.problem:
         before = f"{output.count(verdict.count, 'entry', 'entries')} before it continue each other"
         raise Findings(f"The journal is broken at {verdict.problem}. {before}. Compare with an export kept elsewhere.")
@@ -93,10 +93,10 @@ def _show(verdict: Verdict, doubt: str | None, *, pinned: bool) -> None:
     output.table(_proofs(verdict, pinned=pinned))
     if verdict.sealed is None:
         output.say("Nothing but this database vouches for it. Sign it: onboard ledger checkpoint. Or note the head.")
-    if doubt:
+    if doubts:
         raise Findings(
-            f"But {doubt}, which commands start from: somebody changed it in the database. It is forgotten now, and "
-            "made anew by the next command. Look at what was done since the last verification."
+            f"But {', and '.join(doubts)}: somebody changed that in the database. It is forgotten now, and made anew "
+            "when it is next needed. Look at what was done since the last verification."
         )
 
 

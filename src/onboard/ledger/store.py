@@ -67,6 +67,13 @@ class Ledger:
         """What was so of people and policies at a moment. Raises as `Present.as_of`."""
         return self.present.as_of(at)
 
+    def corrected(self) -> tuple[str, ...]:
+        """What is kept beside the journal and isn't what it says; that is forgotten, and made anew when it is needed.
+
+        Raises as `Present.doubt` and `History.corrected`.
+        """
+        return tuple(wrong for wrong in (self.present.corrected(), self.history.corrected()) if wrong)
+
     def close(self) -> None:
         """Close every connection, and know nothing any more. Using the ledger afterwards begins as a new process."""
         self.present.close()

@@ -273,7 +273,7 @@ def test_a_table_forged_with_its_seal_is_found_by_verifying_and_forgotten(
     )
     assert answers(forger.register()) != answers(long.register())
 
-    assert forger.corrected() == f"what is remembered of entry {head.seq} isn't what the journal says"
+    assert str(forger.corrected()).startswith(f"what is remembered of entry {head.seq}")
 
     assert answers(forger.register()) == answers(long.register())
 

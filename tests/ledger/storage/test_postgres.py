@@ -47,7 +47,8 @@ def test_a_role_with_the_documented_rights_does_all_the_work(as_worker: str, clo
     worker.people.add(MARTA, Profile("Marta Kowalska", "marta@nordwind.example"))
     worker.people.bind(ACCOUNT, MARTA, "github", "90001", "marta-nw")
     worker.bundles.keep("f" * 64, {})
-    worker.history.rebuild()
+    worker.history.catch_up()
+    worker.history.forget()
     with worker.leases.hold(["a"], "one", ttl=9, wait=0) as lease:
         lease.renew()
         worker.journal.record(records.applied("d1"), actor=OPERATOR, at=START, under=[lease])

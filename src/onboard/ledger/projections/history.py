@@ -16,19 +16,21 @@ Only what went through this ledger is in it: what others gave is in what the acc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, zip_longest
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, insert, or_, select, update
 
 from onboard.ledger.entries import GENESIS, Entry, Head
 from onboard.ledger.instants import instant, micros
 from onboard.ledger.journal import Journal
 from onboard.ledger.records import WHOLE_ACCOUNT, Result
 from onboard.ledger.storage.database import Database, batches
-from onboard.ledger.storage.tables import changes, decided, journal, projections
+from onboard.ledger.storage.tables import changes, decided, projections
 from onboard.levels import scale_of
 from onboard.model import Resource
 
@@ -98,22 +100,36 @@ class History:
         between = between & (changes.c.at < micros(until)) if until else between
         return self._select(between, person, resource)
 
-    def rebuild(self) -> None:
-        """Forget everything and read the journal anew."""
-        with self._database.writing() as connection:
-            _forget(connection)
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        """Take what the journal has got since the last time."""
+    def catch_up(self, until: int | None = None) -> None:
+        """Take what the journal has got since the last time, up to a number."""
         books: _Books | None = _Books(0)
         while books:
-            books = self._take_page(books)
+            books = self._take_page(books, until)
 
-    def _take_page(self, books: _Books) -> _Books | None:
+    def forget(self) -> None:
+        """Forget what was read; the next question reads the journal anew."""
+        with self._database.writing() as connection:
+            _forget(connection)
+
+    def corrected(self) -> str | None:
+        """Why the tables aren't what the journal says, read anew beside them; they are forgotten then. None: they are.
+
+        Raises Findings where the journal is broken, SystemFailed where the database fails.
+        """
+        with self._database.reading() as connection:
+            until = _cursor(connection).seq
+        with _scratch() as database:
+            History(database, self._journal).catch_up(until)
+            wrong = _first_apart(self._database, database)
+        if wrong is None:
+            return None
+        self.forget()
+        return f"the table of who held what when tells entry {wrong} otherwise than the journal"
+
+    def _take_page(self, books: _Books, until: int | None) -> _Books | None:
         """Take the next entries, in one transaction with the cursor; None when there were none."""
         after = self._cursor()
-        page = list(islice(self._journal.entries(after=after), PAGE))
+        page = list(islice(self._journal.entries(after, until=until), PAGE))
         if not page:
             return None
         books = books if books.at == after.seq else _Books(after.seq)
@@ -127,10 +143,8 @@ class History:
         """Up to where it has been read; from the beginning again where the journal holds another entry there."""
         with self._database.reading() as connection:
             cursor = _cursor(connection)
-            there = connection.scalar(select(journal.c.hash).where(journal.c.seq == cursor.seq))
-        if cursor.seq and there != cursor.hash:
-            with self._database.writing() as connection:
-                _forget(connection)
+        if not self._journal.holds(cursor):
+            self.forget()
             return Head(0, GENESIS)
         return cursor
 
@@ -264,6 +278,33 @@ def _replaces(one: Row, other: Row) -> bool:
     if one["resource"] != other["resource"]:
         return Resource.parse(one["resource"]).type == WHOLE_ACCOUNT
     return not scale_of(Resource.parse(one["resource"])).open or bool(one["before"] == other["after"])
+
+
+@contextmanager
+def _scratch() -> Iterator[Database]:
+    """An empty database for a while: no person's data ever comes into it."""
+    with TemporaryDirectory(prefix="onboard-") as folder:
+        database = Database.begin(f"sqlite:///{folder}/history.db")
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def _first_apart(one: Database, other: Database) -> int | None:
+    """The first entry of which two databases' tables tell something else."""
+    with one.reading() as here, other.reading() as there:
+        apart = (
+            min(row.entry for row in pair if row is not None)
+            for table in (changes, decided)
+            for pair in zip_longest(*(_in_order(connection, table) for connection in (here, there)))
+            if pair[0] != pair[1]
+        )
+        return next(apart, None)
+
+
+def _in_order(connection: Connection, table: Table) -> Iterable[Any]:
+    return connection.execution_options(yield_per=PAGE).execute(select(table).order_by(table.c.entry))
 
 
 def _cursor(connection: Connection) -> Head:

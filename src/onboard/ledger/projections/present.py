@@ -97,7 +97,7 @@ class Present:
         if (anew.head.seq, anew.hashes, _seal(anew)) == (cursor.seq, rows, cursor.hash):
             return None
         wrong = min(seq for seq, _ in (rows.items() ^ anew.hashes.items())) if rows != anew.hashes else cursor.seq
-        return f"what is remembered of entry {wrong} isn't what the journal says"
+        return f"what is remembered of entry {wrong}, for commands to start from, isn't what the journal says"
 
     def corrected(self) -> str | None:
         """As `doubt`; what is wrong is forgotten."""
