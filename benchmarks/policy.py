@@ -35,7 +35,7 @@ from onboard.model import (
 )
 from onboard.policy.catalogue import Policy
 from onboard.policy.desired import desired
-from onboard.policy.guardrails import Guard
+from onboard.policy.rules.guardrails import Guard
 
 TODAY = date(2026, 6, 1)
 STARTER = Path(__file__).parents[1] / "policies"

@@ -80,7 +80,7 @@ class Services:
 
     def policy_revision(self) -> str | None:
         """The git commit that the policies in force are, where they stand in git unchanged."""
-        from onboard.policy.revision import revision_of
+        from onboard.policy.files.revision import revision_of
 
         return revision_of(self.settings.policies or starter_policies())
 
@@ -182,7 +182,7 @@ def upgrade_ledger(settings: Settings, clock: Clock) -> tuple[str, str]:
 def load_policy(settings: Settings) -> Policy:
     """The policies in force: the configured folder, or the starter policies. Raises BadInput with every problem."""
     from onboard.policy import catalogue
-    from onboard.policy.standby import completed
+    from onboard.policy.files.standby import completed
 
     shipped = starter_policies()
     return completed(catalogue.load(settings.policies or shipped, settings.kinds), shipped)
@@ -190,7 +190,7 @@ def load_policy(settings: Settings) -> Policy:
 
 def in_force(settings: Settings, ledger: Ledger, say: Say) -> tuple[Policy, str | None]:
     """The policies as configured; where they can't be read those last in force, and a line that says so."""
-    from onboard.policy.standby import standby
+    from onboard.policy.files.standby import standby
 
     try:
         return load_policy(settings), None

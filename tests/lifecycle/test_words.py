@@ -15,7 +15,7 @@ from onboard.lifecycle.offboarding import cut_off, offboard
 from onboard.lifecycle.reconciling import lacking
 from onboard.lifecycle.role_change import change_role
 from onboard.model import OPERATOR, SCHEDULER, Actor, Phase
-from onboard.policy.authority import Authority
+from onboard.policy.rules.authority import Authority
 from tests.world import IDS, World
 
 ADA, PIET, LENA, MARTA = IDS["ada"], IDS["piet"], IDS["lena"], IDS["marta"]

@@ -9,7 +9,7 @@ import pytest
 from onboard.model import Classification, Resource
 from onboard.policy.catalogue import Policy
 from onboard.policy.desired import desired
-from onboard.policy.guardrails import Guard
+from onboard.policy.rules.guardrails import Guard
 from tests.policy.small import FILES, MARTA, NO_ADMIN, ROLE, TODAY, complaints, policy, register
 
 EXTRAS = "requests: {internal: 24, restricted: 4}\nbreak_glass: 1\nexceptions: 90\n"

@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 
 from onboard.model import Assignment, EngagementModel, Phase, Resource
-from onboard.policy.cedar import Rule
 from onboard.policy.desired import desired, why_not
-from onboard.policy.guardrails import Guard
+from onboard.policy.rules.cedar import Rule
+from onboard.policy.rules.guardrails import Guard
 from onboard.rota import Shift
 from tests.policy.small import (
     MARTA,

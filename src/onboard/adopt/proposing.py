@@ -13,10 +13,10 @@ from onboard.adopt.terms import Leftover, Line, ProposedRole, Right, in_order
 from onboard.adopt.writing import resources_yaml, role_yaml
 from onboard.levels import FOUNDATIONS, SCALES
 from onboard.model import SLUG, AccountKind, Kind, Phase, Resource
-from onboard.policy.cases import play
 from onboard.policy.catalogue import Policy
-from onboard.policy.proposals import Proposal, best_case
 from onboard.policy.terms import Case
+from onboard.policy.trials.cases import play
+from onboard.policy.trials.proposals import Proposal, best_case
 
 #: What is kept of the policies in force: what says who may hold something, not what they hold.
 _KEPT = re.compile(r"facts\.yaml|(playbooks|guardrails|authority)/.+")

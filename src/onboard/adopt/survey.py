@@ -14,7 +14,7 @@ from onboard.ledger import Register
 from onboard.levels import SCALES, Scale
 from onboard.lifecycle.standing import protected_by, register_of
 from onboard.model import AccountKind, Holding, HoldingState, Kind, Observation, Reading, Resource
-from onboard.policy.checks import nameable
+from onboard.policy.files.checks import nameable
 from onboard.wiring import Services
 
 #: Levels that let somebody decide about others' access: no role gives them.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onboard.ledger import Ledger, Record, Register
     from onboard.model import Actor, Engagement
     from onboard.policy.catalogue import Policy
-    from onboard.policy.manifests import Manifests
+    from onboard.policy.files.manifests import Manifests
 
 app = typer.Typer(help="Load and see vendors' engagements.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def load(
 ) -> None:
     """Load manifests, all of them or none, and let access follow for those who have started."""
     from onboard import wiring
-    from onboard.policy.manifests import load_manifests
+    from onboard.policy.files.manifests import load_manifests
 
     policy = wiring.load_policy(context.settings())
     with context.begun_ledger() as ledger:
@@ -50,7 +50,7 @@ def load(
 def _who_may_state(policy: Policy, register: Register, manifests: Manifests) -> Actor:
     """Who types, once it is known that they may say this of everybody whom the manifests name. Raises NotAuthorised."""
     from onboard.lifecycle.authority import permit
-    from onboard.policy.deeds import Action
+    from onboard.policy.rules.deeds import Action
 
     actor = context.caller()
     staffed = {line.person for one in manifests.engagements for line in one.staffing}

@@ -57,7 +57,7 @@ def impact(
     Exit 4 only where a guardrail would newly refuse what somebody holds: that person's plans would then be refused.
     """
     from onboard.cli import impact_view
-    from onboard.policy.impact import role_impact
+    from onboard.policy.whatif.impact import role_impact
     from onboard.review.impact import consequences
 
     _one_of({"--base": bool(base), "--base-policies": bool(base_policies)})

@@ -10,8 +10,8 @@ from onboard.cli.output import count, prose, say, table
 from onboard.cli.render import short
 from onboard.model import Phase
 from onboard.policy.catalogue import Policy
-from onboard.policy.guardrails import Refusal
-from onboard.policy.impact import RoleImpact, StageShift
+from onboard.policy.rules.guardrails import Refusal
+from onboard.policy.whatif.impact import RoleImpact, StageShift
 from onboard.review.impact import Consequences, Group
 
 #: People that a line of many names; the rest are counted.

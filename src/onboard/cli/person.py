@@ -154,7 +154,7 @@ def _editor(ledger: Ledger, *people: str) -> Actor:
     """
     from onboard import wiring
     from onboard.lifecycle.authority import permit
-    from onboard.policy.deeds import Action
+    from onboard.policy.rules.deeds import Action
 
     authority = wiring.load_policy(context.settings()).authority
     actor, register = context.caller(), render.register(ledger)

@@ -54,7 +54,7 @@ Mutants = Annotated[bool, typer.Option("--mutants", help="List what no test woul
 def run_tests(folder: Folder = None, mutants: Mutants = False, strict: Strict = False, as_json: Json = False) -> None:
     """Run the policy tests, and see what they would miss. Exit 4 if one fails; with --strict, if they miss anything."""
     from onboard.cli import policy_view
-    from onboard.policy.trying import try_out
+    from onboard.policy.trials.trying import try_out
 
     found = try_out(_load(folder))
     if as_json:

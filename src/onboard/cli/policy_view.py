@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from onboard.cli.output import count, next_step, prose, say, table
-from onboard.policy.mutants import Mutant
-from onboard.policy.proposals import Proposal
-from onboard.policy.trying import Tried
+from onboard.policy.trials.mutants import Mutant
+from onboard.policy.trials.proposals import Proposal
+from onboard.policy.trials.trying import Tried
 
 #: How many lines of a list are shown where the whole wasn't asked for.
 FEW = 5

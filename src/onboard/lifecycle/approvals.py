@@ -19,7 +19,7 @@ from onboard.lifecycle.proposing import lapse
 from onboard.lifecycle.reconciling import Report, acceptable, lacking, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
-from onboard.policy.deeds import Action
+from onboard.policy.rules.deeds import Action
 from onboard.wiring import Services
 
 __all__ = ["AUTHENTICATED", "JIRA_WEBHOOK", "SLACK_INTERACTION", "VAULT_LOGIN", "authenticate"]

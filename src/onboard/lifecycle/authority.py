@@ -14,8 +14,8 @@ from onboard.ledger import Register
 from onboard.lifecycle.authentication import AUTHENTICATED
 from onboard.lifecycle.company import outsourced, person_is
 from onboard.model import OPERATOR, Actor
-from onboard.policy.authority import Answer, Authority, Rule
-from onboard.policy.deeds import About, Action, ActorIs, Question
+from onboard.policy.rules.authority import Answer, Authority, Rule
+from onboard.policy.rules.deeds import About, Action, ActorIs, Question
 from onboard.wiring import Services
 
 _About = TypeVar("_About", bound=About)

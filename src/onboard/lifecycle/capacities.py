@@ -14,8 +14,8 @@ from onboard.lifecycle.authority import UNTOUCHED, about, actor_is, why_not
 from onboard.lifecycle.company import person_is
 from onboard.lifecycle.needs import BY_RULE, high_risk
 from onboard.model import Actor, Classification, Resource
-from onboard.policy.authority import Answer
-from onboard.policy.deeds import Action, Plan, Question
+from onboard.policy.rules.authority import Answer
+from onboard.policy.rules.deeds import Action, Plan, Question
 from onboard.wiring import Services
 
 #: What a plan without any need is asked about: it rests on a fact.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onboard.ledger import Register
-from onboard.policy.deeds import PersonIs
+from onboard.policy.rules.deeds import PersonIs
 
 
 def outsourced(register: Register, person: str) -> bool:

@@ -11,7 +11,7 @@ from onboard.lifecycle.authority import about, permitted
 from onboard.lifecycle.company import of_the_company, outsourced
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
-from onboard.policy.deeds import Action, Handover
+from onboard.policy.rules.deeds import Action, Handover
 from onboard.wiring import Services
 
 

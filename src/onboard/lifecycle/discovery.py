@@ -9,7 +9,7 @@ from onboard.lifecycle.gates import enter
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor, Phase
-from onboard.policy.deeds import Action
+from onboard.policy.rules.deeds import Action
 from onboard.wiring import Services
 
 

@@ -19,7 +19,7 @@ from onboard.lifecycle.authority import require
 from onboard.lifecycle.proposing import alone, subjects_of
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
-from onboard.policy.deeds import Action
+from onboard.policy.rules.deeds import Action
 from onboard.wiring import Services
 
 

@@ -23,10 +23,10 @@ from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of, rules_of
 from onboard.lifecycle.tasks import REVIEW
 from onboard.model import AccountKind, Actor, Kind, Resource
-from onboard.policy.authority import Rule
-from onboard.policy.deeds import Action
-from onboard.policy.deeds import Extra as Asking
-from onboard.policy.strict import did_you_mean
+from onboard.policy.files.strict import did_you_mean
+from onboard.policy.rules.authority import Rule
+from onboard.policy.rules.deeds import Action
+from onboard.policy.rules.deeds import Extra as Asking
 from onboard.policy.terms import ResourceSpec
 from onboard.wiring import Services
 

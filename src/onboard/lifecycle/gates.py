@@ -8,7 +8,7 @@ from onboard.lifecycle.authority import require
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor, Assignment, Phase
-from onboard.policy.deeds import Action
+from onboard.policy.rules.deeds import Action
 from onboard.wiring import Services
 
 

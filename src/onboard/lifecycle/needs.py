@@ -9,8 +9,8 @@ from onboard.extras import Extra, ExtraKind
 from onboard.ledger import Register
 from onboard.lifecycle.company import of_the_company, person_is
 from onboard.model import PERSON_ID, Classification, Engagement, Resource, Warrant
-from onboard.policy.authority import Rule
-from onboard.policy.deeds import Action, GrantIs, Question, ResourceIs
+from onboard.policy.rules.authority import Rule
+from onboard.policy.rules.deeds import Action, GrantIs, Question, ResourceIs
 from onboard.policy.terms import ResourceSpec
 from onboard.wiring import Services
 

@@ -22,7 +22,7 @@ from onboard.lifecycle.authority import require
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, protected_by, register_of, salvaged_register, subject_of
 from onboard.model import Account, Actor, Receipt, Resource
-from onboard.policy.deeds import Action
+from onboard.policy.rules.deeds import Action
 from onboard.wiring import Services
 
 #: Seconds that a cut-off waits for a container that another worker holds, before that lever counts as failed.

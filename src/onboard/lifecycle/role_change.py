@@ -11,7 +11,7 @@ from onboard.lifecycle.gates import assignment_of
 from onboard.lifecycle.reconciling import Report, reconcile
 from onboard.lifecycle.standing import note, register_of
 from onboard.model import Actor
-from onboard.policy.deeds import Action
+from onboard.policy.rules.deeds import Action
 from onboard.wiring import Services
 
 

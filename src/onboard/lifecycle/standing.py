@@ -14,7 +14,7 @@ from onboard.lifecycle.needs import needs_of, second_hazards
 from onboard.model import Account, AccountKind, Actor, Grant, Kind, Resource
 from onboard.policy.beside import RuleException
 from onboard.policy.desired import desired
-from onboard.policy.guardrails import Guard
+from onboard.policy.rules.guardrails import Guard
 from onboard.policy.terms import fits
 from onboard.wiring import Services
 

@@ -11,9 +11,9 @@ from datetime import date
 from types import MappingProxyType
 
 from onboard.model import PERSON_ID, SLUG, Classification, Resource, Source, Warrant
-from onboard.policy.cedar import Guardrails
-from onboard.policy.checks import Draft
-from onboard.policy.strict import Block, did_you_mean
+from onboard.policy.files.checks import Draft
+from onboard.policy.files.strict import Block, did_you_mean
+from onboard.policy.rules.cedar import Guardrails
 
 
 @dataclass(frozen=True, slots=True)

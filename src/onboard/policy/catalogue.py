@@ -17,15 +17,15 @@ from typing import Protocol, TypeVar
 from onboard.errors import BadInput, Problem
 from onboard.levels import SCALES, Scale
 from onboard.model import Kind, Phase, Resource, Source
-from onboard.policy.authority import SCHEMA as AUTHORITY_SCHEMA
-from onboard.policy.authority import Authority, compile_authority
 from onboard.policy.beside import Allowed, RuleException, allowed, exceptions
-from onboard.policy.cedar import SCHEMA, Guardrails, compile_guardrails
-from onboard.policy.checks import CHECKS, Draft
-from onboard.policy.forbidden import no_line_is_always_forbidden
-from onboard.policy.reading import Reader, facts, resources, spared
-from onboard.policy.revision import files_at
-from onboard.policy.strict import Block, Notes, read
+from onboard.policy.files.checks import CHECKS, Draft
+from onboard.policy.files.reading import Reader, facts, resources, spared
+from onboard.policy.files.revision import files_at
+from onboard.policy.files.strict import Block, Notes, read
+from onboard.policy.rules.authority import SCHEMA as AUTHORITY_SCHEMA
+from onboard.policy.rules.authority import Authority, compile_authority
+from onboard.policy.rules.cedar import SCHEMA, Guardrails, compile_guardrails
+from onboard.policy.rules.forbidden import no_line_is_always_forbidden
 from onboard.policy.terms import Case, FactSpec, Playbook, ResourceSpec, Role, Spared, Stage
 
 _PLACES = re.compile(

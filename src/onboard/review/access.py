@@ -16,7 +16,7 @@ from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.proposing import bind_everybody
 from onboard.lifecycle.standing import note, protected_by, register_of, rules_of, subject_of
 from onboard.model import Account, Actor, Classification, Grant, Observation, Resource
-from onboard.policy.guardrails import check
+from onboard.policy.rules.guardrails import check
 from onboard.review.decoys import audited, paths_of, raised
 from onboard.review.dormant import dormant
 from onboard.review.exceptions import InForce, excepted

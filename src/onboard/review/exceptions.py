@@ -9,7 +9,7 @@ from datetime import date
 from onboard.ledger import Register
 from onboard.model import Grant
 from onboard.policy.beside import RuleException
-from onboard.policy.guardrails import Guard
+from onboard.policy.rules.guardrails import Guard
 from onboard.review.findings import Finding, FindingKind, Severity
 from onboard.wiring import Services
 

@@ -17,8 +17,8 @@ from onboard.levels import scale_of
 from onboard.lifecycle.accounts import resolved
 from onboard.lifecycle.standing import register_of, rules_of, subject_of
 from onboard.model import Fact, Grant, Holding, Reading, Resource
-from onboard.policy.counterfactual import Answers, counterfactuals
 from onboard.policy.desired import why_not
+from onboard.policy.whatif.counterfactual import Answers, counterfactuals
 from onboard.wiring import Services
 
 

@@ -14,8 +14,8 @@ from onboard.levels import scale_of
 from onboard.lifecycle.needs import needs_of
 from onboard.model import Account, Resource
 from onboard.policy.catalogue import Policy
-from onboard.policy.guardrails import Refusal
-from onboard.policy.impact import Impact, Shift, Verb, impact
+from onboard.policy.rules.guardrails import Refusal
+from onboard.policy.whatif.impact import Impact, Shift, Verb, impact
 from onboard.wiring import Services
 
 #: What people hold, by person and resource.

@@ -1,0 +1,1 @@
+"""Policy tests: running them, what they never touch, and which mistakes they would miss."""

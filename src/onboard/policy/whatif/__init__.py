@@ -1,0 +1,1 @@
+"""What would follow from other policies, or from other facts about somebody."""
