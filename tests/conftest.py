@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import stamina
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
+from onboard.connectors import http
 from onboard.ledger import Ledger
 from onboard.sandbox.client import SandboxClient, SandboxProcess
 from tests.postgres import Postgres, postgres, ships
@@ -46,6 +48,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         points, struck = {story: found for story, found, _ in told}, sum(reached for _, _, reached in told)
         found = f"{sum(points.values())} points in {len(points)} stories"
         terminalreporter.write_line(f"Crash matrix: {struck} of {found} struck; all of them: make crash")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def impatient() -> None:
+    """Reads that fail are tried again as often as ever, but at once: tests of systems that are down wait for nothing.
+
+    What a vendor asks to wait for is still waited for, and what runs in a process of its own waits as shipped.
+    """
+    http.RETRIES = stamina.RetryingCaller(attempts=3, timeout=60.0, wait_initial=0.01, wait_max=0.05, wait_jitter=0.0)
 
 
 @pytest.fixture(scope="session")

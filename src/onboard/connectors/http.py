@@ -37,7 +37,7 @@ WORKERS = 8
 LONGEST_WAIT = 20.0
 
 #: Three attempts, then the reading is unknown: whoever asked can ask again, and the other resources go on.
-_RETRIES = stamina.RetryingCaller(attempts=3, timeout=60.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+RETRIES = stamina.RetryingCaller(attempts=3, timeout=60.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
 stamina.instrumentation.set_on_retry_hooks(())  # they would write each retried read to standard error
 
 #: What looking into an answer raises where it isn't of the documented form.
@@ -103,7 +103,7 @@ def reading(call: Callable[[], T]) -> T:
     after reading.
     """
     with read_only():
-        return _RETRIES(_worth_waiting, call)
+        return RETRIES(_worth_waiting, call)
 
 
 def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int = WORKERS) -> list[R]:
