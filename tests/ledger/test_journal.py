@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from onboard.errors import BadInput, OnboardError, SystemFailed
 from onboard.ledger import Ledger, Result, journal, records
 from onboard.ledger.proof.proofs import verify
 from onboard.model import OPERATOR, Actor, Receipt
-from tests.ledger.builders import MARTA, START, change
+from tests.ledger.builders import MARTA, START, change, onboarded
 from tests.ledger.conftest import WORKER, Clock, Workers, only_postgresql, only_sqlite, raw
 
 
@@ -167,8 +168,20 @@ def test_a_url_that_cannot_be_used_is_bad_input_with_an_example(url: str, clock:
 def test_a_file_that_is_no_ledger_is_said_to_have_failed(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "ledger.db").write_text("a shopping list, and quite a long one at that\n" * 100)
 
-    with pytest.raises(SystemFailed, match="ledger: the database answered: file is not a database"):
+    with pytest.raises(SystemFailed, match=r"ledger: the database answered: file is not a database\. .*ledger restore"):
         Ledger.begin(f"sqlite:///{tmp_path / 'ledger.db'}", clock)
+
+
+@only_sqlite
+def test_of_a_file_that_was_cut_off_it_is_said_how_to_begin_anew(ledger: Ledger, url: str, clock: Clock) -> None:
+    for entry in onboarded().entries * 50:
+        ledger.journal.append(entry.kind, entry.body, actor=entry.actor, at=entry.at, subject=entry.subject)
+    ledger.close()
+    file = Path(url.removeprefix("sqlite:///"))
+    os.truncate(file, file.stat().st_size // 2 // 4096 * 4096)
+
+    with pytest.raises(SystemFailed, match=r"malformed\. Its file is damaged\. .* onboard ledger restore"):
+        list(Ledger.open(url, clock).journal.entries())
 
 
 def test_the_newest_of_a_kind_is_found_from_the_end(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,5 +203,5 @@ def _failures() -> Iterator[None]:
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         answer = error.orig if isinstance(error, DBAPIError) else error
         # The first line: what PostgreSQL adds to it may quote a row.
-        said = str(answer).partition("\n")[0]
+        said = str(answer).partition("\n")[0] + sqlite.way_out(answer)
         raise SystemFailed("ledger", f"the database answered: {said}", uncertain=lost) from error

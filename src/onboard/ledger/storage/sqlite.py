@@ -23,6 +23,17 @@ _WRITES = "ledger_writes"
 #: What the driver raises where SQLAlchemy doesn't stand between.
 ERRORS = (sqlite3.Error,)
 
+_DAMAGED = ". Its file is damaged. Move it and its -wal away, and begin from a backup: onboard ledger restore FILE"
+#: What to do about what SQLite answers, by its code.
+_WAYS_OUT = {
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_FULL: ". Make room on the disk that it is on; then run the same command again",
+    sqlite3.SQLITE_READONLY: ". Its file, and the folder that it is in, must be writable for whoever runs onboard",
+    sqlite3.SQLITE_CANTOPEN: ". Its file must be readable and writable for whoever runs onboard",
+    sqlite3.SQLITE_BUSY: f". Another process has been writing for {BUSY} seconds. Run the same command again",
+}
+
 _SETTINGS = (
     f"PRAGMA busy_timeout = {BUSY * 1000}",
     "PRAGMA foreign_keys = ON",
@@ -106,6 +117,12 @@ def _pragma(made: Engine, text: str) -> tuple[Any, ...]:
         return tuple(raw.cursor().execute(f"PRAGMA {text}").fetchone())
     finally:
         raw.close()
+
+
+def way_out(error: object) -> str:
+    """What somebody can do about an error of SQLite's, to follow what it said; nothing for others."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # an extended code holds the plain one in its last byte
+    return _WAYS_OUT.get(code, "")
 
 
 def freeze_journal(connection: Connection) -> None:
