@@ -10,6 +10,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from onboard.errors import OnboardError
+from onboard.lasting import moment
 from onboard.ledger.records import Result
 from onboard.lifecycle.approvals import late
 from onboard.lifecycle.erasure import retain
@@ -47,7 +48,7 @@ def access_review(requested_by: RequestedBy = "scheduler") -> State[Any]:
         told += f" · alarms not told {len(found.untold)}"
     if found.fallen_back:
         told += f" · {found.fallen_back}"
-    table("access-review", _lines(found), f"{found.at:%Y-%m-%d %H:%M} UTC · {told}")
+    table("access-review", _lines(found), f"{moment(found.at)} · {told}")
     return ended(5 if corrected.failed or signed.failed else found.exit_code, told)
 
 

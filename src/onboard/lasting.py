@@ -1,9 +1,14 @@
-"""Until when something holds."""
+"""Until when something holds, and moments as people read them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+
+
+def moment(at: datetime) -> str:
+    """2026-11-23 09:14 UTC, from an aware time."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,7 +30,7 @@ class Limit:
     @property
     def when(self) -> str:
         """For people: 2027-01-15, or 2026-11-23 14:05 UTC."""
-        return f"{self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if self.at else self.until.isoformat()
+        return moment(self.at) if self.at else self.until.isoformat()
 
     @property
     def stated(self) -> str:

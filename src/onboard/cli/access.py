@@ -276,7 +276,7 @@ def _policy_rows(services: Services, found: Explanation) -> list[tuple[str, str]
 
 
 def _history_rows(services: Services, found: Explanation) -> list[tuple[str, str]]:
-    from onboard.cli.render import moment
+    from onboard.lasting import moment
 
     name = context.names(services)
     rows = []

@@ -15,6 +15,7 @@ from onboard.cli import context, output, render
 from onboard.cli.output import Json
 from onboard.cli.preview import confirm_name
 from onboard.errors import BadInput
+from onboard.lasting import moment
 
 if TYPE_CHECKING:
     from onboard.adopt.importing import Import
@@ -275,7 +276,7 @@ def _show_suggestions(found: Suggestions, unused_for: str, written: Path | None)
 
 
 def _used(use: Use) -> str:
-    last = f", last {render.moment(use.last)}" if use.last else ""
+    last = f", last {moment(use.last)}" if use.last else ""
     return f"{use.used} of {use.holders}{last}"
 
 

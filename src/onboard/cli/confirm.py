@@ -8,6 +8,7 @@ import typer
 
 from onboard.cli import context, output, render
 from onboard.cli.output import Json
+from onboard.lasting import moment
 
 if TYPE_CHECKING:
     from onboard.lifecycle.proving import Asked
@@ -78,5 +79,5 @@ def _tell(services: Services, asked: Asked, *, as_json: bool) -> None:
             indent=0,
         )
     output.say(f"It is for {account.handle} on {account.system} (id {account.external_id}), counts once, and ends")
-    output.say(f"{render.moment(asked.until)}. Any code asked for before is void.")
+    output.say(f"{moment(asked.until)}. Any code asked for before is void.")
     output.next_step(f"onboard person confirm {context.short(services, person)} --system {account.system} --code CODE")

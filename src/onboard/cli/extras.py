@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onboard.cli import context, output, render
+from onboard.cli import context, output
 from onboard.cli.output import Json
+from onboard.lasting import moment
 
 if TYPE_CHECKING:
     from onboard.extras import Extra
@@ -165,7 +166,7 @@ def _conclude(
     else:
         if made:
             output.say(f"{str(made.kind).capitalize()} {made.entry}: {made.level} on {made.resource},")
-            output.say(f"until {render.moment(made.ends)}. Take it back: onboard request --withdraw {made.entry}")
+            output.say(f"until {moment(made.ends)}. Take it back: onboard request --withdraw {made.entry}")
         view.View(report, register, context.names(services)).show()
         for task in register.open_tasks() if made and made.owner else ():
             if made and task.person == made.person and task.what.startswith(REVIEW):
@@ -190,10 +191,10 @@ def _digest(register: Register, extra: Extra) -> str:
 
 def _state(services: Services, register: Register, extra: Extra) -> str:
     if not extra.holds(services.clock()):
-        return f"over since {render.moment(extra.over)}"
+        return f"over since {moment(extra.over)}"
     digest = _digest(register, extra)
     waits = f", waits for approval of plan {digest[:8]}" if digest else ""
-    return f"until {render.moment(extra.ends)}{waits}"
+    return f"until {moment(extra.ends)}{waits}"
 
 
 def _because(services: Services, extra: Extra) -> str:

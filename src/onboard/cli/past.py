@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onboard.cli import context, output, render
-from onboard.cli.render import moment
 from onboard.errors import BadInput
+from onboard.lasting import moment
 
 if TYPE_CHECKING:
     from onboard.ledger import Ledger

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from onboard.cli import output, render
+from onboard.lasting import moment
 
 if TYPE_CHECKING:
     from onboard.ledger import Ledger, Register
@@ -40,7 +41,7 @@ def one(ledger: Ledger, person: str, *, as_json: bool) -> None:
     output.say(f"  {person}")
     left = register.left(person)
     if left:
-        output.say(f"  {_words(left.name)} {render.moment(left.at)}")
+        output.say(f"  {_words(left.name)} {moment(left.at)}")
     _section("accounts", [_account_row(a) for a in known["accounts"]])
     _section("assignments", [_assignment_row(a) for a in register.assignments(person)])
     _section("facts", [_fact_row(fact) for fact in register.facts(person).values()])
@@ -104,7 +105,7 @@ def _assignment_row(assignment: Assignment) -> tuple[str, ...]:
 
 
 def _fact_row(fact: Fact) -> tuple[str, ...]:
-    return (_words(fact.name), render.moment(fact.at), render.until(fact.until), f"entry {fact.entry}")
+    return (_words(fact.name), moment(fact.at), render.until(fact.until), f"entry {fact.entry}")
 
 
 def _words(name: str) -> str:

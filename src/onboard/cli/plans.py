@@ -9,6 +9,7 @@ import typer
 
 from onboard.cli import context, output, render
 from onboard.cli.output import Json
+from onboard.lasting import moment
 
 if TYPE_CHECKING:
     from onboard.ledger import Proposal, Register
@@ -114,7 +115,7 @@ def _row(
     lacks = lacking(register, proposal.digest)
     waits = "; ".join(lacks) or "its application"
     late = " (overdue)" if lacks and overdue(services, proposal) else ""
-    changes, at = str(len(proposal.changes)), render.moment(proposal.at)
+    changes, at = str(len(proposal.changes)), moment(proposal.at)
     return (proposal.digest[:8], name(proposal.person), changes, at, waits + late)
 
 

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 SHORTEST = 8
 
 
-def moment(at: datetime) -> str:
-    """2026-11-23 09:14 UTC."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
 def until(day: date | None) -> str:
     """Until 2027-01-15, or without end."""
     return f"until {day.isoformat()}" if day else "without end"

@@ -9,10 +9,11 @@ from typing import Any
 
 from onboard.cli.output import console, count, next_step, prose, say, table
 from onboard.cli.remains_view import Names, remains_json, show_levers, show_remains
-from onboard.cli.render import moment, short
+from onboard.cli.render import short
 from onboard.engine.perform import Outcome
 from onboard.engine.plan import Part
 from onboard.engine.reconcile import Certificate
+from onboard.lasting import moment
 from onboard.ledger import Approval, Register
 from onboard.lifecycle.offboarding import CutOff
 from onboard.lifecycle.reconciling import Report, lacking

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from onboard.errors import BadInput, NotAuthorised, Problem, Refused
 from onboard.extras import Extra, ExtraKind
+from onboard.lasting import moment
 from onboard.ledger import Record, Register, records, task_id
 from onboard.ledger.projections.extras import announced, glass_broken, requested, withdrawn
 from onboard.levels import scale_of
@@ -189,7 +190,7 @@ def withdraw(services: Services, entry: int, actor: Actor) -> Report:
     if actor.id not in (extra.person, extra.asked_by.id):
         require(services, register, Action.OFFBOARD, actor, extra.person)
     if not extra.holds(services.clock()):
-        raise Refused(f"Request {entry} is over since {extra.over:%Y-%m-%d %H:%M} UTC.")
+        raise Refused(f"Request {entry} is over since {moment(extra.over)}.")
     record = withdrawn(extra.person, entry)
     note(services, record, actor)
     return reconcile(services, [extra.person], actor)
@@ -260,6 +261,6 @@ def tell(services: Services, actor: Actor) -> tuple[tuple[Extra, ...], tuple[str
 
 def announcement(extra: Extra) -> str:
     """What people are told: ids only, no names and not the reason."""
-    ends = f"until {extra.ends:%Y-%m-%d %H:%M} UTC"
+    ends = f"until {moment(extra.ends)}"
     by = f"by rule {extra.rule}, for which {extra.owner[:10]} answers"
     return f"Glass broken: {extra.person[:10]} took {extra.level} on {extra.resource} {ends} {by}. onboard requests"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from onboard.connectors.letters import Letter
+from onboard.lasting import moment
 from onboard.ledger import Entry, Proposal
 from onboard.lifecycle.reconciling import acceptable
 
@@ -24,7 +24,7 @@ def letter(
     left = list(waits) if open_ else []
     notes += [f"It lacks {' and '.join(left)}."] if left else []
     notes.append(
-        f"Plan {proposal.digest[:16]}… · proposed {_moment(proposal.at)} · onboard approve {proposal.digest[:8]}"
+        f"Plan {proposal.digest[:16]}… · proposed {moment(proposal.at)} · onboard approve {proposal.digest[:8]}"
     )
     return Letter(
         key,
@@ -74,8 +74,4 @@ def _words(said: Iterable[Entry], name: Name) -> Iterator[str]:
     """Who approved or refused, in which capacity, when."""
     for entry in said:
         role = f", as {entry.body['as_role']}" if entry.kind == "approved" else ""
-        yield f"{entry.kind.capitalize()} by {name(entry.actor.id)}{role}, {_moment(entry.at)}."
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+        yield f"{entry.kind.capitalize()} by {name(entry.actor.id)}{role}, {moment(entry.at)}."

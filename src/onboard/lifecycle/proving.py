@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from onboard.errors import BadInput, Refused, SystemFailed
+from onboard.lasting import moment
 from onboard.ledger import records
 from onboard.ledger.privacy.codes import LIFE, Claim, Codes, Trial, Verdict
 from onboard.lifecycle.proposing import bind_entered
@@ -32,7 +33,7 @@ in yourself:
 
     onboard person confirm {person} --system {system} --code {code}
 
-It counts once, until {until:%Y-%m-%d %H:%M} UTC, and for this account only. If the account isn't yours, or the question
+It counts once, until {moment(until)}, and for this account only. If the account isn't yours, or the question
 comes out of the blue, keep the code to yourself and tell them so.
 """
 
@@ -174,7 +175,7 @@ def _why_not(trial: Trial, account: Account) -> str:
     again = f"Ask for another: onboard person confirm {(account.person or '')[:10]} --system {account.system}."
     match trial.verdict:
         case Verdict.WRONG:
-            made = f"the one made {trial.since:%Y-%m-%d %H:%M} UTC" if trial.since else "the newest"
+            made = f"the one made {moment(trial.since)}" if trial.since else "the newest"
             return f"That isn't the code. Only {made} counts; tries left: {trial.left}."
         case Verdict.LAST:
             return f"That isn't the code, and was the last try. {again}"

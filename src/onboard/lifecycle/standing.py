@@ -9,6 +9,7 @@ from onboard.engine.diff import Subject
 from onboard.engine.plan import Change, Hazard, Need
 from onboard.engine.reconcile import Limits, Rules
 from onboard.errors import Findings, OnboardError
+from onboard.lasting import moment
 from onboard.ledger import Entry, Record, Register
 from onboard.lifecycle.needs import needs_of, second_hazards
 from onboard.model import Account, AccountKind, Actor, Grant, Kind, Resource
@@ -136,7 +137,7 @@ def _because(services: Services, register: Register, person: str) -> str:
     """The fact that explains what a person loses now, in a few words."""
     left = register.left(person)
     if left is not None:
-        return f"{left.name.replace('_', ' ')} on {left.at:%Y-%m-%d %H:%M} UTC"
+        return f"{left.name.replace('_', ' ')} on {moment(left.at)}"
     lacking = waiting_for(services, register, person)
     if lacking:
         return f"{' and '.join(lacking)}: lapsed, or not on record"
@@ -144,9 +145,9 @@ def _because(services: Services, register: Register, person: str) -> str:
     ended = [x for x in register.extras(person) if not x.holds(services.clock())]
     last = max(ended, key=lambda x: x.over, default=None)
     if last is not None and (removal is None or removal.at < last.over):
-        return f"{last.kind} {last.entry} ended on {last.over:%Y-%m-%d %H:%M} UTC"
+        return f"{last.kind} {last.entry} ended on {moment(last.over)}"
     if removal is not None:
-        return f"{removal.name.replace('_', ' ')} on {removal.at:%Y-%m-%d %H:%M} UTC"
+        return f"{removal.name.replace('_', ' ')} on {moment(removal.at)}"
     return "no longer carried by role, phase, prerequisites or dates"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from onboard.lasting import moment
 from onboard.ledger import Entry, Ledger, Register
 from onboard.review.exports import changes_of
 
@@ -87,11 +88,7 @@ def page(found: Dossier) -> str:
     )
     notes = [data["text"] for purpose, data in found.kept.items() if purpose.startswith("note:")]
     template = environment.get_template("dossier.html")
-    return template.render(dossier=found, notes=notes, moment=_moment, words=_words)
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    return template.render(dossier=found, notes=notes, moment=moment, words=_words)
 
 
 def _words(line: Mapping[str, Any]) -> str:
