@@ -9,12 +9,17 @@ from datetime import UTC, datetime
 
 import pytest
 import stamina
+from hypothesis import settings
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
 from onboard.connectors import http
 from onboard.ledger import Ledger
 from onboard.sandbox.client import SandboxClient, SandboxProcess
 from tests.postgres import Postgres, postgres, ships
+
+# How long an example takes says how busy the machine is, and nothing else.
+settings.register_profile("onboard", deadline=None)
+settings.load_profile("onboard")
 
 #: Tests below these folders share something that takes long to start, so that each folder's run on one worker.
 TOGETHER = ("tests/flows/",)

@@ -16,7 +16,7 @@ def held(**people: str) -> dict[str, frozenset[str]]:
     return {person: frozenset(rights.split()) for person, rights in people.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HOLDINGS, st.integers(2, 4))
 def test_a_role_holds_nothing_that_one_of_its_people_does_not_and_nobody_is_in_two(
     holdings: dict[str, frozenset[int]], at_least: int
@@ -31,7 +31,7 @@ def test_a_role_holds_nothing_that_one_of_its_people_does_not_and_nobody_is_in_t
     assert len(placed) == len(set(placed))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(HOLDINGS)
 def test_the_order_in_which_people_come_makes_no_difference(holdings: dict[str, frozenset[int]]) -> None:
     turned = dict(sorted(holdings.items(), reverse=True))

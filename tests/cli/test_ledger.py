@@ -143,7 +143,7 @@ def test_a_changed_row_is_named_by_verify_and_no_other_command_works_on(onboard:
 
 
 def test_what_commands_start_from_is_compared_with_the_journal(onboard: Onboard, written: Path) -> None:
-    tampered(written, "insert into projections (name, seq, hash) values ('register-1', 2, 'made up')")
+    tampered(written, "insert into projections (name, seq, hash) values ('register-2', 2, 'made up')")
 
     first, second = onboard("ledger", "verify"), onboard("ledger", "verify", "--json")
 

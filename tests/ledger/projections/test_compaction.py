@@ -140,6 +140,17 @@ def test_of_years_of_coming_and_going_only_what_is_held_is_kept() -> None:
     assert matters(story.register(), Pins()) == {last, last + 1}
 
 
+def test_a_refusal_is_kept_though_approvals_are_said_to_have_expired_after_it() -> None:
+    story = Story()
+    digest = "3" * 64
+    story.tell(records.proposed(digest, terms(JONAS)), records.refused(digest), records.expired(digest))
+
+    register, _ = compacted(story.register(), Nowhere())
+
+    assert list(register.open_proposals()) == []
+    assert register.decisions.proposals.keys() == {digest}
+
+
 def test_a_revocation_is_kept_for_as_long_as_a_grant_before_it_may_still_arrive() -> None:
     story = Story()
     open_ = story.write(change(None, "push"), None)

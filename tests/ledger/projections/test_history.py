@@ -187,7 +187,7 @@ def journals(draw: st.DrawFn) -> list[Entry]:
     return story.entries
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=journals(), cut=st.integers(0, 40))
 def test_in_the_end_it_says_what_the_register_says_and_in_pieces_the_same(
     tmp_path: Path, entries: list[Entry], cut: int

@@ -241,9 +241,9 @@ def test_a_change_in_what_is_over_is_found_where_somebody_asks_about_it_and_by_v
         "DELETE FROM matters WHERE entry = (SELECT max(entry) FROM matters)",
         "DELETE FROM matters",
         "INSERT INTO matters SELECT seq, hash FROM journal WHERE seq NOT IN (SELECT entry FROM matters) LIMIT 1",
-        "UPDATE projections SET hash = 'x' WHERE name = 'register-1'",
-        "UPDATE projections SET seq = seq - 1 WHERE name = 'register-1'",
-        "UPDATE projections SET seq = seq + 1000 WHERE name = 'register-1'",
+        "UPDATE projections SET hash = 'x' WHERE name = 'register-2'",
+        "UPDATE projections SET seq = seq - 1 WHERE name = 'register-2'",
+        "UPDATE projections SET seq = seq + 1000 WHERE name = 'register-2'",
     ],
 )
 def test_what_is_remembered_and_was_tampered_with_is_made_anew_and_named(
@@ -269,7 +269,7 @@ def test_a_table_forged_with_its_seal_is_found_by_verifying_and_forgotten(
     blow(
         url,
         "DELETE FROM matters WHERE entry = (SELECT max(entry) FROM matters)",
-        f"UPDATE projections SET hash = '{seal}' WHERE name = 'register-1'",
+        f"UPDATE projections SET hash = '{seal}' WHERE name = 'register-2'",
     )
     assert answers(forger.register()) != answers(long.register())
 

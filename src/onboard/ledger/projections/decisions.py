@@ -190,6 +190,7 @@ class Decisions:
         seqs = {proposal.entry for proposal in proposals}
         seqs |= {approval.entry for given in approved.values() for approval in given}
         seqs |= {last for p in proposals if (last := self.last_settled(p.digest)) > p.entry}
+        seqs |= {settled.entry for p in proposals if (settled := self._settlement(p))}
         seqs |= {last for digest, last in applied.items() if last > min(begun[digest])}
         seqs |= {told[-1].entry for told in self.settlements.values() if told[-1].how == "expired"}
         return seqs | {seq for digest in pinned for seq in self._all(digest)}
@@ -213,10 +214,13 @@ class Decisions:
         )
 
     def _settled(self, proposal: Proposal) -> Proposal:
-        later = [
-            s for s in self.settlements.get(proposal.digest, ()) if s.entry > proposal.entry and s.how != "expired"
-        ]
-        return replace(proposal, settled=later[-1].how) if later else proposal
+        settlement = self._settlement(proposal)
+        return replace(proposal, settled=settlement.how) if settlement else proposal
+
+    def _settlement(self, proposal: Proposal) -> Settlement | None:
+        """What ended it; that its approvals expired didn't."""
+        told = reversed(self.settlements.get(proposal.digest, ()))
+        return next((s for s in told if s.entry > proposal.entry and s.how != "expired"), None)
 
 
 def _proposal(entry: Entry) -> Proposal:

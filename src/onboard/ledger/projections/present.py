@@ -26,7 +26,7 @@ from onboard.ledger.storage.database import Database
 from onboard.ledger.storage.tables import journal, matters, projections
 
 #: What the cursor is kept under. Other rules of what matters want another name, so that it is made anew.
-NAME = "register-1"
+NAME = "register-2"
 #: How many entries a command reads after what is remembered, before it remembers more.
 EVERY = 5000
 #: Entries taken at once.
