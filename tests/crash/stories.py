@@ -41,9 +41,10 @@ from onboard.model import OPERATOR, SCHEDULER, Phase, Proof
 from onboard.policy.catalogue import Policy
 from onboard.review.access import review
 from onboard.sections import Notices
+from onboard.settings import Retention
 from tests.cli.house import write_manifest
 from tests.crash.laboratory import Scene, Story
-from tests.world import IDS, World
+from tests.world import IDS, Clock, World
 
 #: A rule by which discovery waits for nobody.
 READING = """
@@ -205,6 +206,24 @@ def with_more(world: World) -> None:
     world.granted(extras.request(world.services, MARTA, MORE, world.actor("marta"))[1])
 
 
+def asked_for_more(world: World) -> dict[str, int | str]:
+    """Marta asked for something beside her role, and nobody gave their word yet."""
+    left = in_discovery(world)
+    extra, _ = extras.request(world.services, MARTA, MORE, world.actor("marta"))
+    return {**left, "entry": extra.entry}
+
+
+def handed_over(world: World) -> dict[str, str]:
+    left = logged_in(world)
+    until = date.fromisoformat(left["until"])
+    delegates.add(world.services, ADA, IDS["lena"], until, None, world.actor("ada"))
+    return left
+
+
+def held_on_to(world: World) -> None:
+    erasure.hold(world.services, MARTA, "case 4711", OPERATOR)
+
+
 def nobody(_: World) -> None:
     """Just the people and their engagement."""
 
@@ -235,6 +254,14 @@ def enter(scene: Scene) -> int:
     return cli(scene.folder, scene.env, "person", "add", "Mallory Moss", *them)
 
 
+def import_roster(scene: Scene) -> int:
+    """Two who are new, and Marta under another handle."""
+    new = [f"{name},{name.lower()}@nordwind.example,{name.lower()}-nw" for name in ("Mallory", "Olga")]
+    lines = ["name,email,github", *new, "Marta Kowalska,marta@nordwind.example,marta-nw2"]
+    (scene.folder / "roster.csv").write_text("\n".join(lines))
+    return cli(scene.folder, scene.env, "person", "import", "roster.csv")
+
+
 def checkpoint(scene: Scene) -> int:
     told = {"ONBOARD_CHECKPOINTS__WITNESSES": f"file:{scene.folder / 'witness.jsonl'}"}
     return cli(scene.folder, {**scene.env, **told}, "ledger", "checkpoint")
@@ -251,6 +278,22 @@ def prove(scene: Scene) -> int:
 
 def erase(scene: Scene) -> int:
     erasure.erase(scene.services, MARTA, OPERATOR)
+    return 0
+
+
+def hold(scene: Scene) -> int:
+    return cli(scene.folder, scene.env, "person", "hold", MARTA, "--because", "case 4711")
+
+
+def release(scene: Scene) -> int:
+    erasure.release(scene.services, MARTA, OPERATOR)
+    return 0
+
+
+def retain(scene: Scene) -> int:
+    """Three months later, where nothing is kept for longer than one."""
+    settings = scene.services.settings.model_copy(update={"retention": Retention(left_days=30)})
+    erasure.retain(replace(scene.services, settings=settings, clock=Clock(timedelta(days=90))), SCHEDULER)
     return 0
 
 
@@ -273,6 +316,12 @@ def delegate(scene: Scene) -> int:
     return 0
 
 
+def end_delegation(scene: Scene) -> int:
+    actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
+    delegates.end(scene.services, ADA, IDS["lena"], actor)
+    return 0
+
+
 def by_rule(scene: Scene) -> int:
     """Reconcile where a rule pre-approves what discovery gives."""
     files = {**scene.services.policy.files, "authority/own.cedar": READING}
@@ -286,6 +335,12 @@ def approve_and_apply(scene: Scene) -> int:
     with contextlib.suppress(Refused):
         approvals.approve(scene.services, scene.left["digest"], actor)
     return approvals.apply_digest(scene.services, scene.left["digest"], OPERATOR).exit_code
+
+
+def refuse(scene: Scene) -> int:
+    actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
+    approvals.refuse(scene.services, scene.left["digest"], actor)
+    return 0
 
 
 def answer(scene: Scene) -> int:
@@ -363,6 +418,11 @@ def request(scene: Scene) -> int:
     return extras.request(scene.services, MARTA, MORE, actor)[1].exit_code
 
 
+def withdraw(scene: Scene) -> int:
+    actor = approvals.authenticate(scene.services, SecretStr(scene.left["token"]))
+    return extras.withdraw(scene.services, scene.left["entry"], actor).exit_code
+
+
 def break_glass(scene: Scene) -> int:
     """Where a rule lets Marta; its owner is the sponsor."""
     rule = f'@id("glass") @because("b") @owner("{ADA}") permit (principal, action == Action::"break_glass", resource);'
@@ -384,19 +444,25 @@ def by_night(scene: Scene) -> int:
 
 STORIES: dict[str, Story] = {
     "enter a person": Story(nobody, enter),
+    "import a roster": Story(nobody, import_roster),
     "change a handle": Story(bound, change_handle),
     "bind everybody": Story(nobody, bind),
     "prove an account": Story(claimed, prove),
     "load a manifest": Story(manifests, load),
     "checkpoint": Story(onboarded, checkpoint),
+    "hold": Story(bound, hold),
+    "release": Story(held_on_to, release, refuses=True),
     "erase": Story(dead_and_gone, erase, refuses=True),
+    "retain": Story(dead_and_gone, retain),
     "start": Story(signed, start, 6),
     "start everyone": Story(signed, start_everyone, 6),
     "record": Story(started, record, 6),
     "approve and apply": Story(approved_by_one, approve_and_apply),
+    "refuse": Story(approved_by_one, refuse, refuses=True),
     "answer in Slack": Story(asked, answer),
     "apply": Story(approved, apply),
     "delegate": Story(logged_in, delegate),
+    "end a delegation": Story(handed_over, end_delegation, refuses=True),
     "grant by rule": Story(owned, by_rule),
     "adopt": Story(at_work_before, take_on),
     "take back": Story(stepped_back, again),
@@ -412,6 +478,7 @@ STORIES: dict[str, Story] = {
     "finish a task": Story(offboarded, finish_task, refuses=True),
     "restore": Story(wrongly_offboarded, restore, 6, refuses=True),
     "request": Story(in_discovery, request, 6),
+    "withdraw a request": Story(asked_for_more, withdraw, refuses=True),
     "break the glass": Story(in_discovery, break_glass),
     "sweep": Story(with_more, sweep),
     "night": Story(lapsed, by_night, 4),
