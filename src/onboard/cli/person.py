@@ -94,16 +94,17 @@ def import_(
     with context.begun_ledger() as ledger:
         brought = _bring_in(ledger, read_roster(roster, systems))
     output.table((person, profile.name) for person, profile in brought.entered.items())
-    output.say(f"{len(brought.entered)} entered, {len(brought.changed)} changed, {brought.same} as they were.")
-    binding.look_up({p: profile.handles for p, profile in (*brought.entered.items(), *brought.changed.items())})
+    output.say(f"{len(brought.entered)} entered, {len(brought.changed)} changed, {len(brought.same)} as they were.")
+    everybody = {**brought.entered, **brought.changed, **brought.same}
+    binding.look_up({who: profile.handles for who, profile in everybody.items()})
 
 
 class _Brought(NamedTuple):
-    """What a roster came to: who was entered, who was changed, and how many were so already."""
+    """What a roster came to: who was entered, who was changed, and who was so already."""
 
     entered: Mapping[str, Profile]
     changed: Mapping[str, Profile]
-    same: int
+    same: Mapping[str, Profile]
 
 
 def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
@@ -116,6 +117,7 @@ def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
     recorded = render.register(ledger).people
     new: dict[str, Profile] = {}
     changed: dict[str, Profile] = {}
+    same: dict[str, Profile] = {}
     for profile in roster:
         person = known.get(profile.email.casefold())
         if person is None or person not in recorded:
@@ -123,14 +125,13 @@ def _bring_in(ledger: Ledger, roster: Sequence[Profile]) -> _Brought:
             continue
         old = kept[person]
         updated = Profile(profile.name, old.email, {**old.handles, **profile.handles})
-        if updated != old:
-            changed[person] = updated
+        (same if updated == old else changed)[person] = updated
     editor = _editor(ledger, *([""] if new else []), *changed)
     _enter(ledger, new, editor)
     for person, profile in changed.items():
         before = kept[person].handles
         _update(ledger, person, profile, [s for s, h in profile.handles.items() if before.get(s) != h], editor)
-    return _Brought(new, changed, len(roster) - len(new) - len(changed))
+    return _Brought(new, changed, same)
 
 
 @app.command("list")
