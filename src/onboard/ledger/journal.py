@@ -114,17 +114,27 @@ class Journal:
             yield entry
 
     def numbered(self, numbers: Iterable[int]) -> Iterator[Entry]:
-        """The entries with these numbers, in order. Raises as `chosen`."""
+        """The entries with these numbers, in order. Raises as `chosen`, and Findings where one isn't there."""
         for some in batches(sorted(numbers)):
             with self._database.reading() as connection:
-                yield from self.chosen(connection, journal.c.seq.in_(some))
+                left = set(some)
+                for entry in self.chosen(connection, journal.c.seq.in_(some)):
+                    left.remove(entry.seq)
+                    yield entry
+            if left:
+                raise Findings(f"The journal is broken at entry {min(left)}: it is gone. See onboard ledger verify.")
 
     def reached(self, at: datetime) -> int:
-        """The number of the last entry by that time, 0 for none. Raises as `chosen` for what is read on the way.
+        """The number of the last entry by that time, 0 for none. Raises as `numbered` for what is read on the way.
 
         Rests on times that grow from entry to entry, as they do but for how far the workers' clocks are apart.
         """
-        return bisect_right(range(1, self.head().seq + 1), at, key=lambda number: next(self.numbered([number])).at)
+
+        def time_of(number: int) -> datetime:
+            (entry,) = self.numbered([number])
+            return entry.at
+
+        return bisect_right(range(1, self.head().seq + 1), at, key=time_of)
 
     def holds(self, head: Head) -> bool:
         """Whether the entry with this number still has this hash; of an empty journal's head it always does."""

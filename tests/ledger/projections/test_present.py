@@ -132,6 +132,17 @@ def test_what_attempts_rested_on_is_found_though_the_rest_is_not_read(ledger: Le
     assert behind.effects.intents.keys() == {held[0].entry}
 
 
+@only_sqlite
+def test_an_entry_that_was_taken_out_is_named_where_somebody_asks_about_it(
+    ledger: Ledger, long: Story, url: str
+) -> None:
+    held = ledger.history.held(START + timedelta(days=1))
+    blow(url, f"DELETE FROM journal WHERE seq = {held[0].outcome}")
+
+    with pytest.raises(Findings, match=f"broken at entry {held[0].outcome}: it is gone"):
+        ledger.archive.of_attempts(held)
+
+
 def test_within_a_process_only_what_is_new_is_read(
     ledger: Ledger, long: Story, present: Callable[[], Present], monkeypatch: pytest.MonkeyPatch
 ) -> None:

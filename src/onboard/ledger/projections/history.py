@@ -116,11 +116,11 @@ class History:
 
         Raises Findings where the journal is broken, SystemFailed where the database fails.
         """
-        with self._database.reading() as connection:
-            until = _cursor(connection).seq
-        with _scratch() as database:
-            History(database, self._journal).catch_up(until)
-            wrong = _first_apart(self._database, database)
+        with self._database.reading() as mine, _scratch() as scratch:
+            anew = History(scratch, self._journal)
+            anew.catch_up(until=_cursor(mine).seq)
+            with scratch.reading() as theirs:
+                wrong = _first_apart(mine, theirs)
         if wrong is None:
             return None
         self.forget()
@@ -291,16 +291,15 @@ def _scratch() -> Iterator[Database]:
             database.close()
 
 
-def _first_apart(one: Database, other: Database) -> int | None:
+def _first_apart(*databases: Connection) -> int | None:
     """The first entry of which two databases' tables tell something else."""
-    with one.reading() as here, other.reading() as there:
-        apart = (
-            min(row.entry for row in pair if row is not None)
-            for table in (changes, decided)
-            for pair in zip_longest(*(_in_order(connection, table) for connection in (here, there)))
-            if pair[0] != pair[1]
-        )
-        return next(apart, None)
+    apart = (
+        min(row.entry for row in pair if row is not None)
+        for table in (changes, decided)
+        for pair in zip_longest(*(_in_order(connection, table) for connection in databases))
+        if pair[0] != pair[1]
+    )
+    return next(apart, None)
 
 
 def _in_order(connection: Connection, table: Table) -> Iterable[Any]:
