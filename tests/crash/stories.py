@@ -209,7 +209,7 @@ def with_more(world: World) -> None:
 def asked_for_more(world: World) -> dict[str, int | str]:
     """Marta asked for something beside her role, and nobody gave their word yet."""
     left = in_discovery(world)
-    extra, _ = extras.request(world.services, MARTA, MORE, world.actor("marta"))
+    extra, _ = extras.request(world.services, MARTA, replace(MORE, lasting=timedelta(hours=4)), world.actor("marta"))
     return {**left, "entry": extra.entry}
 
 
@@ -478,7 +478,7 @@ STORIES: dict[str, Story] = {
     "finish a task": Story(offboarded, finish_task, refuses=True),
     "restore": Story(wrongly_offboarded, restore, 6, refuses=True),
     "request": Story(in_discovery, request, 6),
-    "withdraw a request": Story(asked_for_more, withdraw, refuses=True),
+    "withdraw a request": Story(asked_for_more, withdraw),
     "break the glass": Story(in_discovery, break_glass),
     "sweep": Story(with_more, sweep),
     "night": Story(lapsed, by_night, 4),

@@ -182,17 +182,21 @@ def _owner(register: Register, rules: tuple[Rule, ...], person: str) -> tuple[Ru
 
 
 def withdraw(services: Services, entry: int, actor: Actor) -> Report:
-    """What was asked for isn't wanted any more, and what of it was granted goes. Raises BadInput, NotAuthorised."""
+    """What was asked for isn't wanted any more, and what of it was granted goes. Run again, it goes on.
+
+    Raises BadInput, NotAuthorised, Refused where its time is over.
+    """
     register = register_of(services)
     extra = next((x for x in everybodys(register) if x.entry == entry), None)
     if extra is None:
         raise BadInput.one(f"No request {entry}. See onboard requests.")
     if actor.id not in (extra.person, extra.asked_by.id):
         require(services, register, Action.OFFBOARD, actor, extra.person)
-    if not extra.holds(services.clock()):
-        raise Refused(f"Request {entry} is over since {moment(extra.over)}.")
-    record = withdrawn(extra.person, entry)
-    note(services, record, actor)
+    if extra.withdrawn is None:
+        if not extra.holds(services.clock()):
+            raise Refused(f"Request {entry} is over since {moment(extra.over)}.")
+        record = withdrawn(extra.person, entry)
+        note(services, record, actor)
     return reconcile(services, [extra.person], actor)
 
 

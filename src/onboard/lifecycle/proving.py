@@ -33,7 +33,7 @@ in yourself:
 
     onboard person confirm {person} --system {system} --code {code}
 
-It counts once, until {moment(until)}, and for this account only. If the account isn't yours, or the question
+It counts once, until {until}, and for this account only. If the account isn't yours, or the question
 comes out of the blue, keep the code to yourself and tell them so.
 """
 
@@ -124,7 +124,7 @@ def _letter(account: Account, code: str, until: datetime) -> str:
         code=code,
         person=(account.person or "")[:10],
         system=account.system,
-        until=until,
+        until=moment(until),
     )
 
 
